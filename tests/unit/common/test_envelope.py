@@ -1,0 +1,32 @@
+import pytest
+
+from common.envelope import FrameUnreadableError, FrameUnsupportedError, decode_frame, encode_frame, join_frame
+from tests.support.uplinks import build_envelope
+
+
+def test_a_frame_comes_out_as_it_went_in() -> None:
+    envelopes = [build_envelope({"serial": "A"}, {"serial": "B"}), build_envelope(None), build_envelope([{"n": 1}])]
+    assert decode_frame(encode_frame(envelopes)) == envelopes
+
+
+def test_a_probe_holds_nothing() -> None:
+    assert decode_frame(join_frame(())) == []
+
+
+def test_an_uplinks_id_is_its_group_and_index() -> None:
+    assert [uplink.id for uplink in build_envelope({}, {}, group="g").uplinks()] == ["g/0", "g/1"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\xff", b"[]", b"3", b"null", b"{}", b'{"version":1}', b'{"version":1,"envelopes":[{}]}', b'{"version":[]}'],
+)
+def test_anything_else_is_no_frame(body: bytes) -> None:
+    with pytest.raises(FrameUnreadableError):
+        decode_frame(body)
+
+
+@pytest.mark.parametrize("version", [0, 2, 7, '"1"'])
+def test_another_version_is_told_from_a_broken_frame(version: object) -> None:
+    with pytest.raises(FrameUnsupportedError, match=f"frame version {str(version).strip(chr(34))} is not supported"):
+        decode_frame(b'{"version":%b,"envelopes":[]}' % str(version).encode())
