@@ -1,0 +1,56 @@
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from common.logs import LogBudget, configure_logs
+
+
+@pytest.fixture(autouse=True)
+def restore() -> Iterator[None]:
+    handlers, level = logging.root.handlers, logging.root.level
+    yield
+    logging.root.handlers, logging.root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def test_an_event_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(level="INFO", json=True)
+    structlog.get_logger().info("batch.refused", reason="serial_missing")
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["reason"], line["level"]) == ("batch.refused", "serial_missing", "info")
+    assert line["timestamp"].endswith("Z")
+
+
+def test_an_error_carries_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(level="INFO", json=True)
+    try:
+        raise RuntimeError("bug")
+    except RuntimeError:
+        structlog.get_logger().exception("uplink.broken")
+    assert json.loads(capsys.readouterr().err)["exception"][0]["exc_type"] == "RuntimeError"
+
+
+def test_a_library_that_logs_urls_is_kept_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(level="DEBUG", json=True)
+    logging.getLogger("httpx").info("HTTP Request: GET http://downstream/resolve/A/a-key")
+    logging.getLogger("aiormq.connection").debug("frame")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_librarys_warning_has_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(level="INFO", json=True)
+    logging.getLogger("aio_pika").warning("something %s", "odd")
+    assert json.loads(capsys.readouterr().err)["event"] == "something odd"
+
+
+def test_a_budget_holds_lines_back_and_says_how_many() -> None:
+    now = 0.0
+    budget = LogBudget(lines_per_second=2, clock=lambda: now)
+    assert [budget.allows("a") for _ in range(5)] == [True, True, False, False, False]
+    assert budget.allows("b")
+    now = 1.0
+    assert budget.allows("a")
+    assert [budget.take_suppressed("a"), budget.take_suppressed("a")] == [3, 0]
