@@ -1,0 +1,73 @@
+"""Structured logs: one event a line, named ``object.past_participle``, with the fields of docs/operations.md."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+
+import structlog
+
+QUIET_LIBRARIES = ("aio_pika", "aiormq", "asyncio", "httpcore", "httpx", "uvicorn")
+"""Kept at WARNING: httpx logs whole URLs at INFO, and the resolve URL holds a key; aiormq prints frames at DEBUG."""
+
+
+def configure_logs(*, level: str, json: bool) -> None:
+    """Send structlog's events and every library's log records to standard error, in one format."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: list[structlog.typing.Processor] = (
+        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        if json
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    logging.root.handlers = [handler]
+    logging.root.setLevel(level)
+    for library in QUIET_LIBRARIES:
+        logging.getLogger(library).setLevel(logging.WARNING)
+
+
+class LogBudget:
+    """How many lines of one kind may be written a second, so that a flood of refusals does not become a flood of log.
+
+    ``allows`` answers whether a line of this kind may be written now; ``take_suppressed`` says how many were held back
+    since the last one that was written.
+    """
+
+    def __init__(self, lines_per_second: int = 5, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit = lines_per_second
+        self._clock = clock
+        self._second = 0
+        self._written: dict[str, int] = {}
+        self._suppressed: dict[str, int] = {}
+
+    def allows(self, kind: str) -> bool:
+        """Whether a line of this kind is still within this second's budget; counts it either way."""
+        second = int(self._clock())
+        if second != self._second:
+            self._second, self._written = second, {}
+        written = self._written.get(kind, 0)
+        if written >= self._limit:
+            self._suppressed[kind] = self._suppressed.get(kind, 0) + 1
+            return False
+        self._written[kind] = written + 1
+        return True
+
+    def take_suppressed(self, kind: str) -> int:
+        """Give the number of lines held back since this was last asked."""
+        return self._suppressed.pop(kind, 0)

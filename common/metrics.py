@@ -1,0 +1,64 @@
+"""Every metric of Sluice, declared in one place. A role counts on these and on nothing else."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from common.reason import Reason
+
+REGISTRY = CollectorRegistry()
+"""Sluice's own registry, so that what a library registers by default does not show up unasked."""
+
+_LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+UPLINKS_ACCEPTED = Counter("sluice_uplinks_accepted", "Uplinks answered 202: the queue has them.", registry=REGISTRY)
+REQUESTS_REFUSED = Counter(
+    "sluice_requests_refused", "Requests to /uplink that were not accepted.", ["reason"], registry=REGISTRY
+)
+FRAMES_PUBLISHED = Counter(
+    "sluice_frames_published", "Frames that the queue confirmed to the ingest.", registry=REGISTRY
+)
+CONFIRM_SECONDS = Histogram(
+    "sluice_confirm_seconds",
+    "Time from publishing a frame to its confirm.",
+    buckets=_LATENCY_BUCKETS,
+    registry=REGISTRY,
+)
+REQUESTS_WAITING = Gauge("sluice_requests_waiting", "Requests that wait for a confirm.", registry=REGISTRY)
+GATE_CLOSED = Gauge(
+    "sluice_gate_closed", "1 while the ingest refuses because the queue does not confirm.", registry=REGISTRY
+)
+
+UPLINKS_DELIVERED = Counter("sluice_uplinks_delivered", "Uplinks that the downstream took.", registry=REGISTRY)
+UPLINKS_SET_ASIDE = Counter(
+    "sluice_uplinks_set_aside", "Frames of a network server that are no uplink.", registry=REGISTRY
+)
+UPLINKS_DEAD = Counter("sluice_uplinks_dead", "Uplinks that became dead letters.", ["reason"], registry=REGISTRY)
+UPLINKS_RETRIED = Counter("sluice_uplinks_retried", "Uplinks sent up the retry ladder.", ["reason"], registry=REGISTRY)
+UPLINKS_REDELIVERED = Counter(
+    "sluice_uplinks_redelivered",
+    "Uplinks that came again because a worker died or handed them back.",
+    registry=REGISTRY,
+)
+UPLINKS_IN_HAND = Gauge("sluice_uplinks_in_hand", "Uplinks that this worker is processing.", registry=REGISTRY)
+DOWNSTREAM_SECONDS = Histogram(
+    "sluice_downstream_seconds",
+    "Time of one request downstream.",
+    ["route"],
+    buckets=_LATENCY_BUCKETS,
+    registry=REGISTRY,
+)
+DELIVERY_SECONDS = Histogram(
+    "sluice_delivery_seconds",
+    "Time from an uplink's arrival to its delivery.",
+    buckets=(*_LATENCY_BUCKETS, 60.0, 600.0, 3600.0, 86_400.0),
+    registry=REGISTRY,
+)
+DIRECTORY_DEGRADED = Gauge(
+    "sluice_directory_degraded",
+    "1 while the directory's source is away or broken and the last good copy serves.",
+    registry=REGISTRY,
+)
+
+for _reason in Reason:  # a counter that starts at its first event hides that event from rate()
+    REQUESTS_REFUSED.labels(_reason)
+    UPLINKS_DEAD.labels(_reason)
+    UPLINKS_RETRIED.labels(_reason)

@@ -1,0 +1,1 @@
+"""The edge: authenticate, read, validate, enqueue, confirmed."""

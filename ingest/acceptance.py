@@ -1,0 +1,236 @@
+"""From a batch to a confirm: the requests that wait at the same moment share one frame.
+
+One publish per request would cost four fifths of the throughput. So while some publishes are in flight, what arrives
+meanwhile waits and leaves together as soon as one of them is confirmed; with thin traffic nothing is in flight, and a
+request leaves at once.
+
+The gate: when the queue does not confirm in time, waiting longer helps nobody. Everything that waits is answered
+503, and so is every further request, at once, until a probe is confirmed.
+"""
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import structlog
+
+from common import metrics
+from common.envelope import encode_envelope, join_frame
+from common.queue.protocol import Message, MessageTooLargeError, Queue, QueueUnavailableError
+from common.reason import Reason
+from ingest.refusal import RefusedError
+from ingest.request import UplinkBatch
+
+FRAME_BYTES = 256_000
+"""A frame stays well below what a broker likes in one message; a single request that is larger travels alone."""
+
+FRAME_UPLINKS = 500
+"""A frame is what a worker takes in hand, and what a killed worker may post twice."""
+
+FRAME_REQUESTS = 64
+"""Beyond this, sharing gains nothing more (docs/performance.md)."""
+
+PUBLISHES_IN_FLIGHT = 4
+"""Enough that the broker's disk is never waited for idly; few enough that requests meet in a frame."""
+
+PROBE_PAUSE_SECONDS = 0.5
+"""Between two probes of a queue that does not confirm."""
+
+DEPTH_INTERVAL_SECONDS = 1.0
+"""How often the work queue's depth is compared with the limit."""
+
+RETRY_AFTER_SECONDS = 2
+"""A reconnect takes 1 s, and a probe follows at once."""
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """One request on its way into the queue."""
+
+    envelope: bytes
+    uplinks: int
+    since: float
+    confirmed: asyncio.Future[None]
+
+
+class Acceptance:
+    """Puts batches into the queue. :meth:`watch` must run beside it."""
+
+    def __init__(self, queue: Queue, *, confirm_timeout: float, waiting_limit: int, queue_limit: int) -> None:
+        self._queue = queue
+        self._confirm_timeout = confirm_timeout
+        self._waiting_limit = waiting_limit
+        self._queue_limit = queue_limit
+        self._waiting: deque[_Waiting] = deque()
+        self._unconfirmed = 0
+        self._publishing: set[asyncio.Task[None]] = set()
+        self._flush_is_due = False
+        self._closed_because: str | None = "the queue has not confirmed anything yet"
+        self._gate_closed = asyncio.Event()
+        self._gate_closed.set()
+        self._queue_is_full = False
+        self.first_confirm = asyncio.Event()
+        """Set for good once the queue has confirmed anything."""
+
+    @property
+    def closed_because(self) -> str | None:
+        """Why requests are refused at the moment, or None."""
+        return self._closed_because
+
+    async def accept(self, batch: UplinkBatch) -> None:
+        """Return when the queue has the batch durably.
+
+        Raises :class:`RefusedError` (503), within the confirm timeout; the batch may be in the queue all the same then.
+        """
+        self._refuse_what_cannot_wait()
+        waiting = _Waiting(
+            envelope=encode_envelope(batch.to_envelope()),
+            uplinks=len(batch.items),
+            since=time.monotonic(),
+            confirmed=asyncio.get_running_loop().create_future(),
+        )
+        self._waiting.append(waiting)
+        self._unconfirmed += 1
+        self._flush_soon()
+        try:
+            await waiting.confirmed
+        finally:
+            self._unconfirmed -= 1
+        metrics.UPLINKS_ACCEPTED.inc(waiting.uplinks)
+
+    async def watch(self) -> None:
+        """Probe the queue while the gate is closed, and compare its depth with the limit; runs until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._probe_while_closed())
+            tasks.create_task(self._watch_depth())
+
+    def _refuse_what_cannot_wait(self) -> None:
+        if self._closed_because is not None:
+            raise _unavailable(self._closed_because)
+        if self._queue_is_full:
+            raise RefusedError(
+                Reason.QUEUE_FULL,
+                f"The queue is full: it holds more than {self._queue_limit} messages; send again later",
+                headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            )
+        if self._unconfirmed >= self._waiting_limit:
+            raise _unavailable(f"{self._unconfirmed} requests wait for the queue already")
+
+    def _flush_soon(self) -> None:
+        """Publish at the end of this turn of the loop, so that requests of the same turn share a frame."""
+        if not self._flush_is_due and len(self._publishing) < PUBLISHES_IN_FLIGHT:
+            self._flush_is_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_is_due = False
+        while self._waiting and len(self._publishing) < PUBLISHES_IN_FLIGHT:
+            publishing = asyncio.create_task(self._publish(self._take_frame()))
+            self._publishing.add(publishing)
+            publishing.add_done_callback(self._finish_publish)
+
+    def _finish_publish(self, publishing: asyncio.Task[None]) -> None:
+        self._publishing.discard(publishing)
+        self._flush()
+
+    def _take_frame(self) -> list[_Waiting]:
+        """Take what waits, in order, up to the bounds of a frame; never nothing."""
+        frame: list[_Waiting] = []
+        size = uplinks = 0
+        while self._waiting and len(frame) < FRAME_REQUESTS:
+            head = self._waiting[0]
+            size += len(head.envelope)
+            uplinks += head.uplinks
+            if frame and (size > FRAME_BYTES or uplinks > FRAME_UPLINKS):
+                break
+            frame.append(self._waiting.popleft())
+        return frame
+
+    async def _publish(self, frame: list[_Waiting]) -> None:
+        message = Message(join_frame(waiting.envelope for waiting in frame), sum(waiting.uplinks for waiting in frame))
+        began = time.monotonic()
+        # The queue's own deadline is longer: it drops the connection. The sender is answered before that.
+        late = asyncio.get_running_loop().call_at(
+            frame[0].since + self._confirm_timeout + asyncio.get_running_loop().time() - began,
+            self._close_gate,
+            f"the queue did not confirm within {self._confirm_timeout:g} s",
+            frame,
+        )
+        try:
+            await self._queue.publish(message)
+        except QueueUnavailableError as error:
+            self._close_gate(str(error), frame)
+        except MessageTooLargeError as error:
+            _fail(frame, RefusedError(Reason.BODY_TOO_LARGE, str(error)))
+        except Exception:
+            log.exception("frame.failed")
+            _fail(frame, RefusedError(Reason.INTERNAL_ERROR, "Internal error; the request was not accepted"))
+        else:
+            metrics.FRAMES_PUBLISHED.inc()
+            metrics.CONFIRM_SECONDS.observe(time.monotonic() - began)
+            for waiting in frame:
+                if not waiting.confirmed.done():
+                    waiting.confirmed.set_result(None)
+        finally:
+            late.cancel()
+
+    def _close_gate(self, why: str, frame: list[_Waiting]) -> None:
+        if self._closed_because is None:
+            log.warning("gate.closed", why=why)
+        self._closed_because = why
+        self._gate_closed.set()
+        metrics.GATE_CLOSED.set(1)
+        _fail([*frame, *self._waiting], _unavailable(why))
+        self._waiting.clear()
+
+    def _open_gate(self) -> None:
+        self.first_confirm.set()
+        self._closed_because = None
+        self._gate_closed.clear()
+        metrics.GATE_CLOSED.set(0)
+        log.info("gate.opened")
+
+    async def _probe_while_closed(self) -> None:
+        while True:
+            await self._gate_closed.wait()
+            try:
+                await self._queue.publish(Message(join_frame(()), uplinks=0))
+            except QueueUnavailableError as error:
+                self._closed_because = str(error)
+                await asyncio.sleep(PROBE_PAUSE_SECONDS)
+            else:
+                self._open_gate()
+
+    async def _watch_depth(self) -> None:
+        while True:
+            await asyncio.sleep(DEPTH_INTERVAL_SECONDS)
+            metrics.REQUESTS_WAITING.set(self._unconfirmed)
+            if self._queue_limit and self._closed_because is None:
+                await self._compare_depth()
+
+    async def _compare_depth(self) -> None:
+        try:
+            depths = await self._queue.depths()
+        except QueueUnavailableError:
+            return  # the next publish finds out, and closes the gate
+        is_full = depths.work > self._queue_limit
+        if is_full != self._queue_is_full:
+            log.warning("queue.filled" if is_full else "queue.drained", messages=depths.work, limit=self._queue_limit)
+        self._queue_is_full = is_full
+
+
+def _fail(frame: list[_Waiting], error: RefusedError) -> None:
+    for waiting in frame:
+        if not waiting.confirmed.done():
+            waiting.confirmed.set_exception(error)
+
+
+def _unavailable(why: str) -> RefusedError:
+    return RefusedError(
+        Reason.QUEUE_UNAVAILABLE,
+        f"The queue cannot take the request: {why}; send again later",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )

@@ -1,0 +1,104 @@
+"""From an HTTP message to the bytes of its body: limits, time, compression."""
+
+import asyncio
+import zlib
+
+from starlette.types import Receive
+
+from common.reason import Reason
+from ingest.refusal import RefusedError
+
+GZIP_WINDOW = 16 + zlib.MAX_WBITS
+"""zlib's way to say: a gzip header and trailer, and the largest window."""
+
+
+class SenderGoneError(Exception):
+    """The sender closed the connection before its request was whole; there is nobody to answer."""
+
+
+async def read_body(receive: Receive, *, coding: str, limit: int, seconds: float) -> bytes:
+    """Read the body, at most ``limit`` decoded bytes, within ``seconds``.
+
+    ``coding`` is the Content-Encoding: empty, ``identity`` or ``gzip``. Raises :class:`RefusedError` (413, 408, 415,
+    400) and :class:`SenderGoneError`.
+    """
+    decoder = _create_decoder(coding, limit)
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                event = await receive()
+                if event["type"] == "http.disconnect":
+                    raise SenderGoneError
+                decoder.feed(event.get("body", b""))
+                if not event.get("more_body", False):
+                    return decoder.finish()
+    except TimeoutError:
+        raise RefusedError(
+            Reason.REQUEST_TIMEOUT,
+            f"The request did not arrive whole within {seconds:g} s",
+            headers={"Connection": "close"},
+        ) from None
+
+
+def _create_decoder(coding: str, limit: int) -> "_Plain":
+    match coding.strip().lower():
+        case "" | "identity":
+            return _Plain(limit)
+        case "gzip" | "x-gzip":
+            return _Gzip(limit)
+        case other:
+            raise RefusedError(
+                Reason.CONTENT_TYPE_UNSUPPORTED,
+                f"Content-Encoding {other!r} is not supported: send gzip, or no coding at all",
+                headers={"Accept-Encoding": "gzip"},
+            )
+
+
+class _Plain:
+    """Collects a body as it is."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._chunks: list[bytes] = []
+
+    def feed(self, data: bytes) -> None:
+        self._append(data)
+
+    def finish(self) -> bytes:
+        return b"".join(self._chunks)
+
+    def _append(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > self._limit:
+            raise RefusedError(
+                Reason.BODY_TOO_LARGE,
+                f"The body is larger than {self._limit} bytes: send fewer uplinks in one request",
+                headers={"Connection": "close"},
+            )
+        self._chunks.append(data)
+
+
+class _Gzip(_Plain):
+    """Decompresses while reading, and never more than the limit: a bomb is refused before it unfolds."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self._inflate = zlib.decompressobj(GZIP_WINDOW)
+        self._complete = True
+
+    def feed(self, data: bytes) -> None:
+        while data:
+            if self._inflate.eof:  # a gzip file may consist of several members
+                self._inflate = zlib.decompressobj(GZIP_WINDOW)
+            try:
+                self._append(self._inflate.decompress(data, self._limit + 1 - self._size))
+            except zlib.error as error:
+                raise RefusedError(Reason.BODY_MALFORMED, f"The body is not valid gzip: {error}") from None
+            self._complete = self._inflate.eof
+            data = self._inflate.unconsumed_tail or self._inflate.unused_data
+
+    def finish(self) -> bytes:
+        if not self._complete:
+            raise RefusedError(Reason.BODY_MALFORMED, "The gzip stream ends too early: the body was cut off")
+        return super().finish()

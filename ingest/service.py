@@ -1,0 +1,49 @@
+"""The ingest as a role: its parts, put together."""
+
+import asyncio
+
+from starlette.types import ASGIApp
+
+from common.directory.source import DirectorySource
+from common.health import Health
+from common.queue.protocol import Queue
+from common.settings import Settings
+from ingest.acceptance import Acceptance
+from ingest.routes import Limits, UplinkEndpoint, create_app
+
+
+class Ingest:
+    """``sluice ingest``."""
+
+    def __init__(self, settings: Settings, queue: Queue, directory: DirectorySource) -> None:
+        self._directory = directory
+        self._acceptance = Acceptance(
+            queue,
+            confirm_timeout=settings.confirm_timeout,
+            waiting_limit=settings.waiting_limit,
+            queue_limit=settings.queue_limit,
+        )
+        limits = Limits(settings.body_limit, settings.items_limit, settings.request_timeout)
+        self.port = settings.ingest_port
+        self.health = Health("ingest", self._degraded)
+        self.app: ASGIApp = create_app(UplinkEndpoint(directory, self._acceptance, limits), self.health)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Watch the queue until ``stopping`` is set; ready from the first confirm on."""
+        watching = asyncio.create_task(self._acceptance.watch())
+        proving = asyncio.create_task(self._prove_readiness())
+        stopped = asyncio.create_task(stopping.wait())
+        await asyncio.wait({watching, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (watching, proving, stopped):
+            task.cancel()
+        await asyncio.wait({watching, proving})
+        if not watching.cancelled():
+            watching.result()
+
+    async def _prove_readiness(self) -> None:
+        await self._acceptance.first_confirm.wait()
+        self.health.started = True
+
+    def _degraded(self) -> list[str]:
+        parts = {"queue": self._acceptance.closed_because, "directory": self._directory.degraded}
+        return [f"{part}: {why}" for part, why in parts.items() if why is not None]
