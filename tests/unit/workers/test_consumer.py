@@ -1,0 +1,154 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from common.envelope import Envelope, encode_frame
+from common.ladder import Ladder
+from common.queue.protocol import Message
+from common.reason import Reason
+from tests.support.queues import FakeDelivery, FakeQueue
+from tests.support.uplinks import build_envelope
+from tests.support.waiting import eventually
+from workers.consumer import SPLIT_AT_DELIVERY, Consumer
+from workers.outcome import Delivered, Outcome
+from workers.settlement import Settlement
+
+
+class Processor:
+    """Delivers everything, when it is let."""
+
+    def __init__(self) -> None:
+        self.seen: list[Envelope] = []
+        self.may_finish = asyncio.Event()
+        self.may_finish.set()
+        self.bugs: list[Exception] = []
+
+    async def __call__(self, envelope: Envelope) -> list[Outcome]:
+        self.seen.append(envelope)
+        if self.bugs:
+            raise self.bugs.pop()
+        await self.may_finish.wait()
+        return [Delivered(uplink) for uplink in envelope.uplinks()]
+
+
+class Running:
+    """A consumer that runs, with what it runs on."""
+
+    def __init__(self, uplinks_in_hand: int = 100) -> None:
+        self.queue = FakeQueue()
+        self.process = Processor()
+        self.stopping = asyncio.Event()
+        consumer = Consumer(self.queue, self.process, Settlement(self.queue, Ladder()), uplinks_in_hand=uplinks_in_hand)
+        self.task = asyncio.create_task(consumer.run(self.stopping, grace=0.2))
+
+    def deliver(self, *envelopes: Envelope, count: int = 1, poisoned: bool = False) -> FakeDelivery:
+        uplinks = sum(len(envelope.items) for envelope in envelopes)
+        return self.deliver_body(encode_frame(envelopes), uplinks, count=count, poisoned=poisoned)
+
+    def deliver_body(self, body: bytes, uplinks: int, *, count: int = 1, poisoned: bool = False) -> FakeDelivery:
+        delivery = FakeDelivery(Message(body, uplinks), count=count, poisoned=poisoned)
+        self.queue.deliveries.put_nowait(delivery)
+        return delivery
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Running]:
+    running = Running()
+    yield running
+    running.process.may_finish.set()
+    running.stopping.set()
+    await running.task
+
+
+def batch(uplinks: int) -> Envelope:
+    return build_envelope(*({"serial": f"S{n}"} for n in range(uplinks)))
+
+
+async def test_every_request_of_a_frame_is_processed_and_the_delivery_settled(running: Running) -> None:
+    delivery = running.deliver(batch(2), batch(3))
+    await eventually(lambda: delivery.settled == ["ack"])
+    assert [len(envelope.items) for envelope in running.process.seen] == [2, 3]
+
+
+async def test_a_probe_is_acked_and_nothing_else(running: Running) -> None:
+    delivery = running.deliver()
+    await eventually(lambda: delivery.settled == ["ack"])
+    assert running.process.seen == []
+
+
+async def test_a_frame_that_comes_a_third_time_is_split_and_not_processed(running: Running) -> None:
+    delivery = running.deliver(batch(3), count=SPLIT_AT_DELIVERY)
+    await eventually(lambda: delivery.settled == ["ack"])
+    assert running.process.seen == []
+    assert [message.uplinks for message in running.queue.published] == [1, 1, 1]
+
+
+async def test_a_single_uplink_that_comes_a_third_time_is_processed(running: Running) -> None:
+    delivery = running.deliver(batch(1), count=SPLIT_AT_DELIVERY)
+    await eventually(lambda: delivery.settled == ["ack"])
+    assert len(running.process.seen) == 1
+
+
+async def test_poison_is_buried_and_not_processed(running: Running) -> None:
+    delivery = running.deliver(batch(1), count=1, poisoned=True)
+    await eventually(lambda: delivery.settled == ["ack"])
+    assert running.process.seen == []
+    assert [letter.reason for letter in running.queue.letters] == [Reason.INTERNAL_ERROR]
+
+
+async def test_a_message_that_is_no_frame_is_buried_as_it_is(running: Running) -> None:
+    delivery = running.deliver_body(b"\xff", 1)
+    await eventually(lambda: delivery.settled == ["ack"])
+    assert running.queue.letters[0].frame == b"\xff"
+
+
+async def test_a_frame_of_another_version_is_put_off(running: Running) -> None:
+    delivery = running.deliver_body(b'{"version":9,"envelopes":[]}', 2)
+    await eventually(lambda: delivery.settled == ["ack"])
+    assert len(running.queue.later) == 1
+
+
+async def test_a_bug_that_no_stage_caught_is_retried_and_the_delivery_settled(running: Running) -> None:
+    running.process.bugs = [RuntimeError("bug")]
+    delivery = running.deliver(batch(2))
+    await eventually(lambda: delivery.settled == ["ack"])
+    assert [message.uplinks for message, _ in running.queue.later] == [2]
+
+
+async def test_uplinks_in_hand_are_bounded() -> None:
+    running = Running(uplinks_in_hand=10)
+    running.process.may_finish.clear()
+    deliveries = [running.deliver(batch(4)) for _ in range(10)]
+    await eventually(lambda: len(running.process.seen) == 3)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(running.process.seen) == 3
+    running.process.may_finish.set()
+    await eventually(lambda: all(delivery.settled for delivery in deliveries))
+    running.stopping.set()
+    await running.task
+
+
+async def test_stopping_finishes_what_is_in_hand_and_takes_nothing_new() -> None:
+    running = Running()
+    running.process.may_finish.clear()
+    delivery = running.deliver(batch(1))
+    await eventually(lambda: running.process.seen)
+    running.stopping.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    late = running.deliver(batch(1))
+    running.process.may_finish.set()
+    await running.task
+    assert (delivery.settled, late.settled) == (["ack"], [])
+
+
+async def test_what_is_not_finished_within_the_grace_stays_with_the_queue() -> None:
+    running = Running()
+    running.process.may_finish.clear()
+    delivery = running.deliver(batch(1))
+    await eventually(lambda: running.process.seen)
+    running.stopping.set()
+    await running.task
+    assert delivery.settled == []

@@ -1,0 +1,135 @@
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from common.serial import Serial
+from tests.support.directories import StaticDirectory, build_directory, build_key, build_network
+from tests.support.uplinks import build_resolved
+from workers import retrying
+from workers.answers import DownstreamError, RejectedError, ThrottledError, TransientError
+from workers.downstream import Downstream
+from workers.grouping import group_into_posts
+from workers.resolver import DeviceToken
+from workers.retrying import BlipRetrying
+
+YES = {"status": True, "result": "01369696-0000-0000-0000-feb5ddca1751"}
+
+
+class Server:
+    """Answers with what a test lined up, the last answer for ever; keeps the requests."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.answers = list(answers) or [httpx.Response(200, json=YES)]
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+
+def build_downstream(server: Server, *, blips: float = 0) -> Downstream:
+    client = httpx.AsyncClient(transport=httpx.MockTransport(server))
+    return Downstream(
+        client, StaticDirectory(build_directory(build_key())), BlipRetrying(blips), in_flight=2, seconds=30
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrying, "FIRST_WAIT_SECONDS", 0)
+
+
+async def test_resolve_asks_with_the_network_token_and_encodes_both_segments() -> None:
+    server = Server()
+    downstream = build_downstream(server)
+    token = await downstream.resolve(Serial("a/b ?"), build_key(token="k/1"), build_network("lorawan"))
+    assert token == DeviceToken(SecretStr(YES["result"]))  # type: ignore[arg-type]
+    (request,) = server.requests
+    assert (request.method, request.headers["Authorization"]) == ("GET", "n-lorawan")
+    assert request.url.raw_path == b"/integration/network/resolve/a%2Fb%20%3F/k%2F1"
+
+
+async def test_post_sends_the_records_with_the_device_token_and_the_uplink_ids() -> None:
+    server = Server(httpx.Response(202, json={"status": True, "result": "1 Data Added"}))
+    (post,), _ = group_into_posts([build_resolved(token="device-1")])
+    await build_downstream(server).post(post)
+    (request,) = server.requests
+    assert (request.method, request.url.path) == ("POST", "/data")
+    assert request.headers["Device-Token"] == "device-1"
+    assert request.headers["Content-Type"] == "application/json"
+    assert request.headers["Sluice-Uplinks"] == "6a1f0c52d3b19e4477aa01c9/0"
+    assert request.content == post.body
+
+
+@pytest.mark.parametrize("result", [None, "", 7, {}])
+async def test_an_answer_without_a_device_token_is_no_answer(result: object) -> None:
+    downstream = build_downstream(Server(httpx.Response(200, json={"status": True, "result": result})))
+    with pytest.raises(TransientError, match="no device token"):
+        await downstream.resolve(Serial("A"), build_key(), build_network())
+
+
+@pytest.mark.parametrize(
+    "blip", [httpx.ConnectError("no"), httpx.ReadTimeout("no"), httpx.Response(503), httpx.Response(302)]
+)
+async def test_a_blip_is_repeated_in_place(blip: httpx.Response | Exception) -> None:
+    server = Server(blip, blip, httpx.Response(200, json=YES))
+    await build_downstream(server, blips=30).resolve(Serial("A"), build_key(), build_network())
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(429, json={"status": False, "message": "slow down"}),
+        httpx.Response(503, headers={"Retry-After": "5"}),
+        httpx.Response(404, json={"status": False, "message": "Device Not Found"}),
+        httpx.Response(401, json={"status": False, "message": "Authorization Denied"}),
+    ],
+)
+async def test_what_names_a_time_or_is_permanent_is_not_repeated_in_place(answer: httpx.Response) -> None:
+    server = Server(answer)
+    with pytest.raises(DownstreamError):
+        await build_downstream(server, blips=30).resolve(Serial("A"), build_key(), build_network())
+    assert len(server.requests) == 1
+
+
+async def test_blips_end_after_their_time() -> None:
+    server = Server(httpx.Response(503))
+    with pytest.raises(TransientError):
+        await build_downstream(server, blips=0.05).resolve(Serial("A"), build_key(), build_network())
+    assert len(server.requests) >= 2
+
+
+async def test_an_error_of_the_connection_says_nothing_of_the_url_which_holds_a_key() -> None:
+    server = Server(httpx.ConnectError("cannot reach http://downstream/integration/network/resolve/A/at-factory"))
+    downstream = build_downstream(server)
+    with pytest.raises(TransientError) as error:
+        await downstream.resolve(Serial("A"), build_key(), build_network())
+    assert "at-factory" not in str(error.value)
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__
+
+
+async def test_unavailable_follows_the_answers() -> None:
+    refusal = httpx.Response(400, json={"status": False, "message": "no"})
+    server = Server(httpx.ReadTimeout("no"), httpx.Response(200, json=YES), httpx.Response(503), refusal)
+    downstream = build_downstream(server)
+    seen = []
+    for _ in range(4):
+        try:
+            await downstream.resolve(Serial("A"), build_key(), build_network())
+        except (TransientError, RejectedError):
+            pass
+        seen.append(downstream.unavailable)
+    assert seen == ["ReadTimeout on resolve", None, "503 on resolve", None]
+
+
+async def test_a_throttled_answer_carries_its_wait() -> None:
+    server = Server(httpx.Response(429, json={"status": False, "message": "Too many requests (Retry-After: 8)"}))
+    with pytest.raises(ThrottledError) as error:
+        await build_downstream(server).resolve(Serial("A"), build_key(), build_network())
+    assert error.value.retry_after is not None
+    assert error.value.retry_after.total_seconds() == 8

@@ -1,0 +1,144 @@
+from collections.abc import Callable
+
+import pytest
+from pydantic import SecretStr
+
+from common.directory.model import AuthorizationKey, Network
+from common.reason import Reason
+from common.serial import Serial
+from tests.support.uplinks import build_mapped, build_resolved, build_uplinks
+from workers.answers import RejectedError, ThrottledError, TransientError, UnauthorizedError
+from workers.grouping import Post, group_into_posts
+from workers.outcome import DeadLettered, Delivered, Outcome, RetryLater
+from workers.posting import Posting
+from workers.resolver import DeviceToken, ResolvedUplink, Resolver
+
+UPLINKS = build_uplinks(20)
+
+
+class FakeDownstream:
+    """Takes posts, unless a test's rule has an error for it."""
+
+    def __init__(self) -> None:
+        self.posts: list[tuple[str, list[int]]] = []
+        self.rule: Callable[[str, list[int]], Exception | None] = lambda _token, _indexes: None
+        self.resolved: list[str] = []
+        self.resolve_error: Exception | None = None
+
+    async def post(self, post: Post) -> None:
+        indexes = [uplink.mapped.uplink.index for uplink in post.uplinks]
+        token = post.device_token.get_secret_value()
+        self.posts.append((token, indexes))
+        if error := self.rule(token, indexes):
+            raise error
+
+    async def resolve(self, serial: Serial, _key: AuthorizationKey, _network: Network) -> DeviceToken:
+        self.resolved.append(serial)
+        if self.resolve_error:
+            raise self.resolve_error
+        return DeviceToken(SecretStr("fresh"))
+
+
+@pytest.fixture
+def downstream() -> FakeDownstream:
+    return FakeDownstream()
+
+
+@pytest.fixture
+def posting(downstream: FakeDownstream) -> Posting:
+    resolver = Resolver(downstream.resolve, cache_size=10, found_ttl=60, unknown_ttl=60)
+    return Posting(downstream, resolver)  # type: ignore[arg-type]
+
+
+def uplink(index: int, *, device: str = "a", payload: bool = False) -> ResolvedUplink:
+    return build_resolved(build_mapped(UPLINKS[index], carries_payload=payload), token=device)
+
+
+async def post(posting: Posting, *uplinks: ResolvedUplink) -> dict[int, Outcome]:
+    posts, _ = group_into_posts(uplinks)
+    return {outcome.uplink.index: outcome for outcome in await posting.post_all(posts)}
+
+
+async def test_every_uplink_of_a_post_that_was_taken_is_delivered(posting: Posting) -> None:
+    outcomes = await post(posting, uplink(0), uplink(1), uplink(2, device="b"))
+    assert {index: type(outcome) for index, outcome in outcomes.items()} == dict.fromkeys(range(3), Delivered)
+
+
+async def test_one_device_is_posted_in_item_order(posting: Posting, downstream: FakeDownstream) -> None:
+    await post(posting, *(uplink(n, payload=True) for n in range(10)))
+    assert downstream.posts == [("a", [n]) for n in range(10)]
+
+
+async def test_a_refused_post_is_taken_apart_until_only_the_bad_uplink_is_dead(
+    posting: Posting, downstream: FakeDownstream
+) -> None:
+    downstream.rule = lambda _, indexes: RejectedError("400: record 3") if 5 in indexes else None
+    outcomes = await post(posting, *(uplink(n) for n in range(10)))
+    assert [index for index, outcome in outcomes.items() if isinstance(outcome, DeadLettered)] == [5]
+    dead = outcomes[5]
+    assert isinstance(dead, DeadLettered)
+    assert (dead.reason, dead.detail) == (Reason.DOWNSTREAM_REFUSED, "400: record 3")
+    taken = [index for _, indexes in downstream.posts if 5 not in indexes for index in indexes]
+    assert taken == [n for n in range(10) if n != 5]
+
+
+async def test_a_refused_uplink_does_not_stop_the_next_post_of_its_device(
+    posting: Posting, downstream: FakeDownstream
+) -> None:
+    downstream.rule = lambda _, indexes: RejectedError("400") if indexes == [0] else None
+    outcomes = await post(posting, uplink(0, payload=True), uplink(1, payload=True))
+    assert [type(outcomes[n]) for n in range(2)] == [DeadLettered, Delivered]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(TransientError("503"), Reason.DOWNSTREAM_UNAVAILABLE), (ThrottledError("429"), Reason.DOWNSTREAM_THROTTLED)],
+)
+async def test_a_transient_failure_holds_the_later_posts_of_the_device_back_untried(
+    posting: Posting, downstream: FakeDownstream, error: Exception, reason: Reason
+) -> None:
+    downstream.rule = lambda token, indexes: error if token == "a" and indexes == [1] else None
+    outcomes = await post(posting, *(uplink(n, payload=True) for n in range(4)), uplink(4, device="b"))
+    assert isinstance(outcomes[0], Delivered)
+    assert isinstance(outcomes[4], Delivered)
+    tried, held, last = outcomes[1], outcomes[2], outcomes[3]
+    assert isinstance(tried, RetryLater)
+    assert isinstance(held, RetryLater)
+    assert isinstance(last, RetryLater)
+    assert (tried.reason, tried.counts, held.counts, last.counts) == (reason, True, False, False)
+    assert ("a", [2]) not in downstream.posts
+
+
+async def test_a_refused_token_is_resolved_afresh_once(posting: Posting, downstream: FakeDownstream) -> None:
+    downstream.rule = lambda token, _: UnauthorizedError("401") if token == "stale" else None
+    outcomes = await post(posting, uplink(0, device="stale"))
+    assert isinstance(outcomes[0], Delivered)
+    assert downstream.posts == [("stale", [0]), ("fresh", [0])]
+
+
+async def test_a_fresh_token_that_is_refused_too_is_permanent(posting: Posting, downstream: FakeDownstream) -> None:
+    downstream.rule = lambda _token, _indexes: UnauthorizedError("401: Authorization Denied")
+    outcomes = await post(posting, uplink(0), uplink(1))
+    assert {type(outcome) for outcome in outcomes.values()} == {DeadLettered}
+    assert downstream.posts == [("a", [0, 1]), ("fresh", [0, 1])]
+
+
+async def test_a_refused_token_whose_resolver_is_away_is_retried(posting: Posting, downstream: FakeDownstream) -> None:
+    downstream.rule = lambda _token, _indexes: UnauthorizedError("401")
+    downstream.resolve_error = TransientError("503")
+    assert isinstance((await post(posting, uplink(0)))[0], RetryLater)
+
+
+async def test_a_refused_token_whose_device_is_gone_is_permanent(posting: Posting, downstream: FakeDownstream) -> None:
+    downstream.rule = lambda _token, _indexes: UnauthorizedError("401")
+    downstream.resolve_error = RejectedError("404: Device Not Found")
+    assert isinstance((await post(posting, uplink(0)))[0], DeadLettered)
+
+
+async def test_a_bug_met_in_one_post_is_kept_to_it(posting: Posting, downstream: FakeDownstream) -> None:
+    downstream.rule = lambda _, indexes: RuntimeError("bug") if indexes == [0] else None
+    outcomes = await post(posting, uplink(0, payload=True), uplink(1, payload=True))
+    broken = outcomes[0]
+    assert isinstance(broken, RetryLater)
+    assert broken.reason is Reason.INTERNAL_ERROR
+    assert isinstance(outcomes[1], Delivered)

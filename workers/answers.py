@@ -1,0 +1,108 @@
+"""What an answer from downstream means. The closest code classifies (here), another reacts (resolver, posting)."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+
+SUCCESS = 2
+
+SPEAKING_CLASSES = frozenset({SUCCESS, 4})
+"""Only a 2xx and a 4xx say something about the uplink; a redirect and a 5xx do not."""
+
+TRANSIENT_STATUSES = frozenset({408, 425, 429})
+"""Nor do these of the 4xx."""
+
+THROTTLED = 429
+
+UNAUTHORIZED_STATUSES = frozenset({401, 403})
+
+LONGEST_RETRY_AFTER = timedelta(hours=1)
+"""The ladder's last step; whatever asks for more is tried hourly."""
+
+_RETRY_AFTER_IN_TEXT = re.compile(r"Retry-After:\s*(\d{1,9})", re.IGNORECASE)
+
+
+class DownstreamError(Exception):
+    """The downstream did not do what it was asked."""
+
+
+class TransientError(DownstreamError):
+    """Trying again may help. ``retry_after`` is what the downstream asked for, if it did."""
+
+    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ThrottledError(TransientError):
+    """Too many requests: trying at once makes it worse."""
+
+
+class RejectedError(DownstreamError):
+    """Trying again cannot help: the downstream understood, and said no."""
+
+
+class UnauthorizedError(RejectedError):
+    """The token that was sent is not, or no longer, good."""
+
+
+def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Any:
+    """Give the ``result`` of an answer, or raise what it means.
+
+    Raises :class:`TransientError` for 408, 425, 429, 5xx, a redirect, and whatever is no JSON object with a boolean
+    ``status`` (a proxy's page, a captive portal); :class:`UnauthorizedError` for 401 and 403; :class:`RejectedError`
+    for any other 4xx and for ``"status": false`` in a 2xx.
+    """
+    envelope = _read_envelope(body)
+    message = _read_message(status, envelope)
+    if status == THROTTLED:
+        raise ThrottledError(message, _read_retry_after(headers, message))
+    if status in TRANSIENT_STATUSES or status // 100 not in SPEAKING_CLASSES:
+        raise TransientError(message, _read_retry_after(headers, message))
+    if envelope is None:
+        raise TransientError(f"{status} without TagoIO's envelope: the answer is not from the API")
+    if status in UNAUTHORIZED_STATUSES:
+        raise UnauthorizedError(message)
+    if status // 100 != SUCCESS or not envelope["status"]:
+        raise RejectedError(message)
+    return envelope.get("result")
+
+
+def _read_envelope(body: bytes) -> dict[str, Any] | None:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) and isinstance(document.get("status"), bool) else None
+
+
+def _read_message(status: int, envelope: dict[str, Any] | None) -> str:
+    text = (envelope or {}).get("message")
+    return f"{status}: {text}"[:500] if isinstance(text, str) and text else str(status)
+
+
+def _read_retry_after(headers: Mapping[str, str], message: str) -> timedelta | None:
+    """Read ``Retry-After`` in seconds or as a date, or TagoIO's text ``(Retry-After: 8)``; clamped to the ladder."""
+    header = headers.get("retry-after", "").strip()
+    in_text = _RETRY_AFTER_IN_TEXT.search(message)
+    if header.isdecimal():
+        wait = timedelta(seconds=min(int(header), LONGEST_RETRY_AFTER.total_seconds()))
+    elif header:
+        wait = _until(header)
+    elif in_text:
+        wait = timedelta(seconds=min(int(in_text[1]), LONGEST_RETRY_AFTER.total_seconds()))
+    else:
+        return None
+    return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)
+
+
+def _until(date: str) -> timedelta:
+    try:
+        moment = parsedate_to_datetime(date)
+    except ValueError:
+        return timedelta(0)
+    return moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)

@@ -1,0 +1,128 @@
+"""From deliveries to envelopes, as many at a time as one worker should hold; knows nothing of what they mean."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TypeAlias
+
+import structlog
+
+from common import metrics
+from common.envelope import Envelope, FrameUnreadableError, FrameUnsupportedError, decode_frame
+from common.queue.protocol import Delivery, Queue
+from workers.outcome import Outcome
+from workers.settlement import Settlement
+from workers.unexpected import note_unexpected
+
+PREFETCH = 256
+"""Unsettled messages per worker: 64 MB of frames at most. What bounds the work is the uplinks in hand."""
+
+SPLIT_AT_DELIVERY = 3
+"""A frame that comes a third time has probably killed two workers."""
+
+Process: TypeAlias = Callable[[Envelope], Awaitable[list[Outcome]]]
+
+log = structlog.get_logger()
+
+
+class Consumer:
+    """Takes deliveries while fewer than ``uplinks_in_hand`` uplinks are being processed."""
+
+    def __init__(self, queue: Queue, process: Process, settlement: Settlement, *, uplinks_in_hand: int) -> None:
+        self._queue = queue
+        self._process = process
+        self._settlement = settlement
+        self._in_hand = _InHand(uplinks_in_hand)
+        self._handling: set[asyncio.Task[None]] = set()
+
+    async def run(self, stopping: asyncio.Event, *, grace: float) -> None:
+        """Consume until ``stopping`` is set; then finish what is in hand within ``grace`` seconds, or hand it back."""
+        async with self._queue.consume(prefetch=PREFETCH) as deliveries:
+            taking = asyncio.create_task(self._take(deliveries))
+            stopped = asyncio.create_task(stopping.wait())
+            await asyncio.wait({taking, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            taking.cancel()
+            await asyncio.wait({taking})
+        if not taking.cancelled():
+            taking.result()  # deliveries ended by themselves: a bug, and this raises it
+        await self._drain(grace)
+
+    async def _take(self, deliveries: AsyncIterator[Delivery]) -> None:
+        async for delivery in deliveries:
+            uplinks = delivery.message.uplinks
+            handling = asyncio.create_task(self._handle(delivery))
+            self._handling.add(handling)
+            self._in_hand.add(uplinks)
+            handling.add_done_callback(lambda done, uplinks=uplinks: self._finish(done, uplinks))  # type: ignore[misc]
+            await self._in_hand.room()
+
+    def _finish(self, handling: asyncio.Task[None], uplinks: int) -> None:
+        self._handling.discard(handling)
+        self._in_hand.remove(uplinks)
+        if not handling.cancelled() and (error := handling.exception()):
+            log.error("delivery.broken", exc_info=error)
+
+    async def _handle(self, delivery: Delivery) -> None:
+        """Give the delivery to whoever it is for; whatever happens, it is settled or stays with the queue."""
+        try:
+            envelopes = decode_frame(delivery.message.body)
+        except FrameUnsupportedError as error:
+            await self._settlement.put_off(delivery, str(error))
+            return
+        except FrameUnreadableError as error:
+            await self._settlement.bury_unreadable(delivery, str(error))
+            return
+        if delivery.count > 1:
+            metrics.UPLINKS_REDELIVERED.inc(delivery.message.uplinks)
+        if delivery.poisoned:
+            await self._settlement.bury_poison(delivery, envelopes)
+        elif delivery.count >= SPLIT_AT_DELIVERY and delivery.message.uplinks > 1:
+            await self._settlement.split(delivery, envelopes)
+        else:
+            await self._settlement.settle(delivery, await self._process_all(envelopes))
+
+    async def _process_all(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
+        outcomes = await asyncio.gather(*(self._process_guarded(envelope) for envelope in envelopes))
+        return [outcome for request in outcomes for outcome in request]
+
+    async def _process_guarded(self, envelope: Envelope) -> list[Outcome]:
+        """Turn a bug that the stages did not keep to one uplink into outcomes, so that the delivery gets settled."""
+        try:
+            return await self._process(envelope)
+        except Exception as error:  # noqa: BLE001 - see above
+            return [note_unexpected(uplink, error) for uplink in envelope.uplinks()]
+
+    async def _drain(self, grace: float) -> None:
+        if not self._handling:
+            return
+        log.info("worker.draining", deliveries=len(self._handling), seconds=grace)
+        _, unfinished = await asyncio.wait(self._handling, timeout=grace)
+        for handling in unfinished:  # their deliveries go back to the queue when the connection closes
+            handling.cancel()
+        if unfinished:
+            log.warning("worker.cut_short", deliveries=len(unfinished))
+            await asyncio.wait(unfinished)
+
+
+class _InHand:
+    """Counts the uplinks that are being processed. One delivery may go over the limit: it has to fit somehow."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._uplinks = 0
+        self._changed = asyncio.Event()
+
+    def add(self, uplinks: int) -> None:
+        self._uplinks += uplinks
+        metrics.UPLINKS_IN_HAND.set(self._uplinks)
+
+    def remove(self, uplinks: int) -> None:
+        self._uplinks -= uplinks
+        metrics.UPLINKS_IN_HAND.set(self._uplinks)
+        self._changed.set()
+
+    async def room(self) -> None:
+        """Return when fewer uplinks are in hand than the limit."""
+        while self._uplinks >= self._limit:
+            self._changed.clear()
+            await self._changed.wait()

@@ -1,0 +1,135 @@
+"""What remains of a delivery once its outcomes are known: messages for the ladder, and dead letters. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from common.dead_letter import DeadLetter
+from common.envelope import Envelope, Uplink, encode_frame
+from common.ladder import Ladder
+from common.queue.protocol import Delivery, Message
+from common.reason import Reason
+from workers.outcome import DeadLettered, Delivered, Outcome, RetryLater, SetAside
+
+INTERNAL_ERROR_ATTEMPTS = 3
+"""A bug seldom heals by waiting; two more attempts cover the one that does."""
+
+SAYS_ENOUGH = frozenset({Reason.INTERNAL_ERROR, Reason.KEY_UNKNOWN, Reason.ENVELOPE_UNSUPPORTED})
+"""When the attempts are used up these stay the reason; of any other, ``attempts_exhausted`` keeps it in the detail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """What has to be durable elsewhere before a delivery may be acked."""
+
+    letters: Sequence[DeadLetter] = ()
+    now: Sequence[Message] = ()
+    later: Sequence[tuple[Message, timedelta]] = ()
+
+
+def plan_remainder(outcomes: Iterable[Outcome], ladder: Ladder, now: datetime) -> Remainder:
+    """Decide what becomes of each uplink of a delivery."""
+    letters: list[DeadLetter] = []
+    waiting: dict[tuple[timedelta, int], list[Uplink]] = defaultdict(list)
+    for outcome in outcomes:
+        match outcome:
+            case Delivered() | SetAside():
+                pass
+            case DeadLettered(uplink=uplink, reason=reason, detail=detail):
+                letters.append(_write_letter(uplink, reason, detail, now))
+            case RetryLater() if _is_exhausted(outcome, ladder):
+                letters.append(_write_last_letter(outcome, now))
+            case RetryLater(uplink=uplink, counts=counts):
+                attempt = uplink.envelope.attempt + (1 if counts else 0)
+                waiting[_choose_delay(outcome, ladder), attempt].append(uplink)
+            case _:
+                assert_never(outcome)
+    later = [(_build_message(uplinks, attempt, now), delay) for (delay, attempt), uplinks in waiting.items()]
+    return Remainder(letters=letters, later=later)
+
+
+def plan_split(envelopes: Iterable[Envelope], now: datetime) -> Remainder:
+    """Give every uplink a message of its own, at once: so only the one that kills workers goes on killing."""
+    uplinks = [uplink for envelope in envelopes for uplink in envelope.uplinks()]
+    return Remainder(now=[_build_message([uplink], uplink.envelope.attempt, now) for uplink in uplinks])
+
+
+def plan_burial(envelopes: Iterable[Envelope], reason: Reason, detail: str, now: datetime) -> Remainder:
+    """Give every uplink of a frame its letter."""
+    uplinks = [uplink for envelope in envelopes for uplink in envelope.uplinks()]
+    return Remainder(letters=[_write_letter(uplink, reason, detail, now) for uplink in uplinks])
+
+
+def plan_unreadable(delivery: Delivery, reason: Reason, detail: str, now: datetime) -> Remainder:
+    """Give one letter for a whole frame whose uplinks nobody can see."""
+    letter = DeadLetter(
+        uplink_id=f"frame/{delivery.message_id}",
+        reason=reason,
+        detail=detail,
+        attempts=delivery.message.attempt,
+        first_seen=now,
+        died_at=now,
+        frame=delivery.message.body,
+    )
+    return Remainder(letters=[letter])
+
+
+def plan_unsupported(delivery: Delivery, detail: str, ladder: Ladder, now: datetime) -> Remainder:
+    """Send a frame of another version up the ladder as it is: a newer worker may be on its way."""
+    message = delivery.message
+    if ladder.is_exhausted(message.attempt):
+        return plan_unreadable(delivery, Reason.ENVELOPE_UNSUPPORTED, detail, now)
+    return Remainder(later=[(replace(message, attempt=message.attempt + 1), ladder.delay_after(message.attempt))])
+
+
+def _is_exhausted(outcome: RetryLater, ladder: Ladder) -> bool:
+    attempt = outcome.uplink.envelope.attempt
+    if outcome.reason is Reason.INTERNAL_ERROR and attempt >= INTERNAL_ERROR_ATTEMPTS:
+        return True
+    return outcome.counts and ladder.is_exhausted(attempt)
+
+
+def _choose_delay(outcome: RetryLater, ladder: Ladder) -> timedelta:
+    if outcome.wait is not None:
+        return ladder.step_for(outcome.wait)
+    return ladder.delay_after(outcome.uplink.envelope.attempt)
+
+
+def _build_message(uplinks: Sequence[Uplink], attempt: int, now: datetime) -> Message:
+    """Make one frame of uplinks, those of one request in one envelope, for the given attempt."""
+    by_request: dict[int, list[Uplink]] = defaultdict(list)
+    for uplink in uplinks:  # by identity: a request that was repeated under one Idempotency-Key has the same group
+        by_request[id(uplink.envelope)].append(uplink)
+    envelopes = [_shrink_envelope(members, attempt, now) for members in by_request.values()]
+    return Message(encode_frame(envelopes), len(uplinks), attempt)
+
+
+def _shrink_envelope(uplinks: Sequence[Uplink], attempt: int, now: datetime) -> Envelope:
+    """Give the envelope of these uplinks without those that are done with, in the order in which they came."""
+    envelope = uplinks[0].envelope
+    items = sorted(((uplink.index, uplink.item) for uplink in uplinks), key=lambda item: item[0])
+    return replace(envelope, items=items, attempt=attempt, first_seen=envelope.first_seen or now)
+
+
+def _write_last_letter(outcome: RetryLater, now: datetime) -> DeadLetter:
+    if outcome.reason in SAYS_ENOUGH:
+        return _write_letter(outcome.uplink, outcome.reason, outcome.detail, now)
+    attempts = outcome.uplink.envelope.attempt
+    detail = f"{attempts} attempts; the last: {outcome.reason}: {outcome.detail}"
+    return _write_letter(outcome.uplink, Reason.ATTEMPTS_EXHAUSTED, detail, now)
+
+
+def _write_letter(uplink: Uplink, reason: Reason, detail: str, now: datetime) -> DeadLetter:
+    attempt = uplink.envelope.attempt
+    envelope = _shrink_envelope([uplink], attempt, now)
+    return DeadLetter(
+        uplink_id=uplink.id,
+        reason=reason,
+        detail=detail,
+        attempts=attempt,
+        first_seen=envelope.first_seen or now,
+        died_at=now,
+        envelope=envelope,
+    )

@@ -1,0 +1,131 @@
+"""Stage 2: from a serial to the token of its device, asking the downstream as seldom as possible."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import NewType, TypeAlias
+
+from cachetools import TLRUCache
+from pydantic import SecretStr
+
+from common.directory.model import AuthorizationKey, Network
+from common.reason import Reason
+from common.serial import Serial
+from workers.answers import RejectedError, TransientError, UnauthorizedError
+from workers.mapping import MappedUplink
+from workers.outcome import DeadLettered, RetryLater
+from workers.unexpected import note_unexpected
+
+DeviceToken = NewType("DeviceToken", SecretStr)
+"""The credential that the downstream gives for one device. A secret: it prints as asterisks."""
+
+AskDownstream: TypeAlias = Callable[[Serial, AuthorizationKey, Network], Awaitable[DeviceToken]]
+"""Resolves one serial over the wire; raises :class:`workers.answers.DownstreamError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedUplink:
+    """A mapped uplink whose device is known."""
+
+    mapped: MappedUplink
+    device_token: DeviceToken
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownDevice:
+    """The downstream's answer that it has no such device, remembered for a short while."""
+
+    detail: str
+
+
+_Question: TypeAlias = tuple[SecretStr, SecretStr, Serial]
+_Answer: TypeAlias = DeviceToken | UnknownDevice
+
+
+class Resolver:
+    """Resolves serials with a bounded cache and one request per serial at a time.
+
+    The cache is keyed by network token, authorization and serial: without the authorization one tenant would get the
+    device of another, and a changed token is a new question. ``found_ttl`` and ``unknown_ttl`` are in seconds.
+    """
+
+    def __init__(
+        self,
+        ask: AskDownstream,
+        *,
+        cache_size: int,
+        found_ttl: float,
+        unknown_ttl: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ask = ask
+        self._flights: dict[_Question, asyncio.Task[_Answer]] = {}
+        self._cache: TLRUCache[_Question, _Answer] = TLRUCache(
+            maxsize=cache_size,
+            ttu=lambda _, answer, now: now + (unknown_ttl if isinstance(answer, UnknownDevice) else found_ttl),
+            timer=clock,
+        )
+
+    async def resolve_all(
+        self, mapped: Sequence[MappedUplink]
+    ) -> tuple[list[ResolvedUplink], list[RetryLater | DeadLettered]]:
+        """Resolve each uplink; those of one device ask once. What cannot be resolved stops no other."""
+        results = await asyncio.gather(*(self.resolve(uplink) for uplink in mapped))
+        resolved = [result for result in results if isinstance(result, ResolvedUplink)]
+        unresolved = [result for result in results if not isinstance(result, ResolvedUplink)]
+        return resolved, unresolved
+
+    async def resolve(self, mapped: MappedUplink) -> ResolvedUplink | RetryLater | DeadLettered:
+        """Resolve one uplink, from the cache where it can be."""
+        uplink = mapped.uplink
+        try:
+            answer = await self._find(mapped)
+        except UnauthorizedError as error:  # a matter of the key or the network, not of the uplink
+            return RetryLater(uplink, Reason.AUTHORIZATION_REFUSED, f"resolve was refused: {error}")
+        except TransientError as error:
+            return RetryLater(uplink, Reason.RESOLVER_UNAVAILABLE, f"resolve failed: {error}", error.retry_after)
+        except Exception as error:  # noqa: BLE001 - a bug met in one uplink may not take its neighbours with it
+            return note_unexpected(uplink, error)
+        if isinstance(answer, UnknownDevice):
+            detail = f"the downstream knows no device with serial {mapped.serial!r}: {answer.detail}"
+            return DeadLettered(uplink, Reason.SERIAL_UNKNOWN, detail)
+        return ResolvedUplink(mapped, answer)
+
+    def forget(self, mapped: MappedUplink, refused: DeviceToken) -> None:
+        """Drop the token of this uplink's device, unless another one was resolved since it was refused."""
+        question = _question_of(mapped)
+        if self._cache.get(question) == refused:
+            self._cache.pop(question, None)
+
+    async def _find(self, mapped: MappedUplink) -> _Answer:
+        question = _question_of(mapped)
+        answer = self._cache.get(question)
+        if answer is not None:
+            return answer
+        flight = self._flights.get(question)
+        if flight is None:
+            # In a task of its own, so that a waiter who is cancelled does not end it for the others.
+            flight = asyncio.create_task(self._fly(question, mapped))
+            self._flights[question] = flight
+            flight.add_done_callback(lambda done: self._land(question, done))
+        return await asyncio.shield(flight)
+
+    async def _fly(self, question: _Question, mapped: MappedUplink) -> _Answer:
+        try:
+            answer: _Answer = await self._ask(mapped.serial, mapped.key, mapped.network)
+        except UnauthorizedError:
+            raise
+        except RejectedError as error:
+            answer = UnknownDevice(str(error))
+        self._cache[question] = answer
+        return answer
+
+    def _land(self, question: _Question, flight: asyncio.Task[_Answer]) -> None:
+        del self._flights[question]
+        if not flight.cancelled():
+            flight.exception()  # every waiter may be gone, and then nobody else looks at it
+
+
+def _question_of(mapped: MappedUplink) -> _Question:
+    return (mapped.network.token, mapped.key.token, mapped.serial)
