@@ -1,0 +1,100 @@
+"""Where the RabbitMQ for tests is.
+
+``SLUICE_TEST_AMQP_URL`` when it is set; else a container of our own, when a Docker engine answers; else one on this
+machine. The tests that restart a broker or starve it use a container of our own in every case.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import NoReturn, cast
+
+import aio_pika
+import pytest
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer
+
+from tests.support.waiting import eventually
+
+IMAGE = "rabbitmq:4-management"
+LOCAL_URL = "amqp://guest:guest@127.0.0.1:5672/"
+URL_VARIABLE = "SLUICE_TEST_AMQP_URL"
+AMQP_PORT = 5672
+BOOT_SECONDS = 90.0
+PROBE_SECONDS = 5.0
+
+
+class BrokerMissingError(Exception):
+    """There is no broker to test against, for this reason."""
+
+
+class BrokerContainer:
+    """A RabbitMQ that the tests may do anything to."""
+
+    def __init__(self, container: DockerContainer, url: str) -> None:
+        self._container = container
+        self.url = url
+
+    def control(self, *arguments: str) -> None:
+        """Run ``rabbitmqctl``; raises RuntimeError with its output when it fails."""
+        code, output = self._container.exec(["rabbitmqctl", *arguments])
+        if code != 0:
+            raise RuntimeError(output.decode())
+
+    def restart(self) -> None:
+        """Stop the broker and start it again with the same data; its URL stays."""
+        self._container.get_wrapped_container().restart()
+
+
+@contextmanager
+def broker_container() -> Iterator[BrokerContainer]:
+    """Start a container of our own, and remove it. Raises :class:`BrokerMissingError` where that cannot be done."""
+    # The reaper would be a second image to fetch, and what is started here is removed here.
+    testcontainers_config.ryuk_disabled = True
+    # A fixed port: one that Docker chooses is another after a restart.
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = cast("int", free.getsockname()[1])
+    with ExitStack() as stack:
+        try:
+            container = stack.enter_context(DockerContainer(IMAGE).with_bind_ports(AMQP_PORT, port))
+        except Exception as error:
+            raise BrokerMissingError(f"Docker starts no container of {IMAGE} ({error})") from error
+        url = f"amqp://guest:guest@{container.get_container_host_ip()}:{port}/"
+        asyncio.run(eventually(lambda: takes_login(url), within=BOOT_SECONDS, poll=0.3))
+        yield BrokerContainer(container, url)
+
+
+def find_broker(start_container: Callable[[], BrokerContainer]) -> str:
+    """Give the URL of a broker that answers; raises :class:`BrokerMissingError`."""
+    if url := os.environ.get(URL_VARIABLE):
+        if not asyncio.run(takes_login(url)):
+            pytest.fail(f"the broker of {URL_VARIABLE} does not answer")
+        return url
+    try:
+        return start_container().url
+    except BrokerMissingError as error:
+        if asyncio.run(takes_login(LOCAL_URL)):
+            return LOCAL_URL
+        raise BrokerMissingError(f"{URL_VARIABLE} is not set; {error}; nothing answers at {LOCAL_URL}") from error
+
+
+def leave_out(why: str) -> NoReturn:
+    """Skip the test that asks, and let the summary say so; fail it where everything has to be tested."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+async def takes_login(url: str) -> bool:
+    """Whether a broker takes a login at ``url``: the port of a container is open long before its broker is up."""
+    connection = aio_pika.Connection(aio_pika.connection.make_url(url))
+    try:
+        await connection.connect(timeout=PROBE_SECONDS)
+    except (*aio_pika.exceptions.CONNECTION_EXCEPTIONS, TimeoutError):
+        return False
+    else:
+        return True
+    finally:
+        await connection.close()

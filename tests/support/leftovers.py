@@ -1,0 +1,23 @@
+"""Leave a broker as it was; imports nothing of Sluice."""
+
+import asyncio
+from collections.abc import Sequence
+
+import aio_pika
+
+DEFAULT_STEPS = ("5s", "30s", "2m", "10m", "1h")
+
+
+def delete_queues(url: str, prefix: str, steps: Sequence[str] = DEFAULT_STEPS) -> None:
+    """Delete every queue that Sluice declares under this prefix, with these retry steps."""
+    asyncio.run(_delete_queues(url, [f"{prefix}.{name}" for name in _names(steps)]))
+
+
+def _names(steps: Sequence[str]) -> list[str]:
+    return ["uplinks", "poison", "dead", *(f"retry.{step}" for step in steps)]
+
+
+async def _delete_queues(url: str, names: Sequence[str]) -> None:
+    async with await aio_pika.connect(url) as connection, connection.channel() as channel:
+        for name in names:
+            await channel.queue_delete(name)
