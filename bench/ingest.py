@@ -97,8 +97,8 @@ def run_wrk(url: str, script: Path, connections: int, seconds: int) -> Measureme
         sys.exit(f"bench: {url} did not answer every request with 202: {refused[0]}")
     return Measurement(
         requests_per_second=float(find(r"Requests/sec:\s+([\d.]+)", output)),
-        p50_ms=to_milliseconds(find(r"50%\s+(\S+)", output)),
-        p99_ms=to_milliseconds(find(r"99%\s+(\S+)", output)),
+        p50_ms=to_milliseconds(find(r"(?m)^ +50% +(\S+)", output)),
+        p99_ms=to_milliseconds(find(r"(?m)^ +99% +(\S+)", output)),
     )
 
 

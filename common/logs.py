@@ -6,9 +6,14 @@ import time
 from collections.abc import Callable
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 QUIET_LIBRARIES = ("aio_pika", "aiormq", "asyncio", "httpcore", "httpx", "uvicorn")
 """Kept at WARNING: httpx logs whole URLs at INFO, and the resolve URL holds a key; aiormq prints frames at DEBUG."""
+
+# Both would print local variables by default, and a local variable may hold a token.
+_TRACEBACK_AS_DATA = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+_TRACEBACK_AS_TEXT = structlog.dev.RichTracebackFormatter(show_locals=False)
 
 
 def configure_logs(*, level: str, json: bool) -> None:
@@ -19,9 +24,9 @@ def configure_logs(*, level: str, json: bool) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [_TRACEBACK_AS_DATA, structlog.processors.JSONRenderer()]
         if json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_TRACEBACK_AS_TEXT)]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -60,7 +60,7 @@ def broker_container() -> Iterator[BrokerContainer]:
         try:
             container = stack.enter_context(DockerContainer(IMAGE).with_bind_ports(AMQP_PORT, port))
         except Exception as error:
-            raise BrokerMissingError(f"Docker starts no container of {IMAGE} ({error})") from error
+            raise BrokerMissingError(f"Docker starts no container of {IMAGE} ({type(error).__name__})") from error
         url = f"amqp://guest:guest@{container.get_container_host_ip()}:{port}/"
         asyncio.run(eventually(lambda: takes_login(url), within=BOOT_SECONDS, poll=0.3))
         yield BrokerContainer(container, url)
@@ -77,7 +77,7 @@ def find_broker(start_container: Callable[[], BrokerContainer]) -> str:
     except BrokerMissingError as error:
         if asyncio.run(takes_login(LOCAL_URL)):
             return LOCAL_URL
-        raise BrokerMissingError(f"{URL_VARIABLE} is not set; {error}; nothing answers at {LOCAL_URL}") from error
+        raise BrokerMissingError(f"{URL_VARIABLE} is not set, {error}, nothing answers at {LOCAL_URL}") from error
 
 
 def leave_out(why: str) -> NoReturn:

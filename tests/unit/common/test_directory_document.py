@@ -75,6 +75,11 @@ def test_every_field_of_a_network_and_a_key_is_taken_over() -> None:
     assert key.expires_at == datetime(2030, 1, 1, tzinfo=UTC)
 
 
+def test_an_empty_form_of_the_serial_is_none() -> None:
+    (network,) = parse(GOOD + '[networks.plain.serial]\nformat = ""\n').networks
+    assert network.serial.normalise("AA-01") == "AA-01"
+
+
 @pytest.mark.parametrize(
     ("written", "token"),
     [

@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from pydantic import ValidationError
 
 from common.directory.document import parse_directory
 from common.directory.problems import DirectoryError
+from common.directory.tables import DirectoryTables
 from common.field_map import FieldMapError, parse_field_map
 
 GOOD = """\
@@ -57,7 +59,7 @@ NO_OFFSET = "must say its offset from UTC, such as the Z in 2030-01-01T00:00:00Z
         (IN_DOWNSTREAM, "post_per_minute = 1", "no such field; did you mean posts_per_minute?"),
         (IN_DOWNSTREAM, 'token = "secret"', "no such field; there are url, posts_per_minute"),
         (IN_NETWORK, "share_posts = 1", "must be true or false, without quotes"),
-        (IN_NETWORK, 'Share_Post = "secret"', "no such field; did you mean share_posts?"),
+        (IN_NETWORK, 'SHARE_POST = "secret"', "no such field; did you mean share_posts?"),
         (IN_NETWORK, 'serial = "FF-FF"', "must be a table with fields of its own"),
         (IN_KEY, 'profile = ""', "is empty; give it a value, or leave it out"),
         (IN_KEY, "profile = 1", "must be text in quotes"),
@@ -216,6 +218,12 @@ def test_a_mistake_of_syntax_is_told_with_its_line(content: str | bytes, message
     assert refusal_of(content) == f"sluice.toml: {message}"
 
 
+def test_a_bad_table_is_told_even_where_another_downstream_takes_the_place_of_its_url() -> None:
+    text = "downstream = 1\n" + GOOD[GOOD.index("[networks") :]
+    message = refusal_of(text, downstream_url="http://registry:8081")
+    assert message == "sluice.toml: [downstream]: must be a table with fields of its own"
+
+
 def test_everything_that_is_wrong_is_told_in_one_go() -> None:
     text = """
 [downstream]
@@ -269,3 +277,9 @@ def test_no_message_holds_a_token_nor_does_an_exception_behind_it(text: str) -> 
     error = refuse(text)
     assert error.__cause__ is None
     assert error.__context__ is None
+
+
+def test_pydantic_s_own_error_holds_no_token_either() -> None:
+    with pytest.raises(ValidationError) as fault:
+        DirectoryTables.model_validate({"networks": {"plain": {"token": "n-secret", "share_posts": "n-secret"}}})
+    assert "secret" not in str(fault.value)

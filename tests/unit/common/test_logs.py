@@ -33,6 +33,19 @@ def test_an_error_carries_its_traceback(capsys: pytest.CaptureFixture[str]) -> N
     assert json.loads(capsys.readouterr().err)["exception"][0]["exc_type"] == "RuntimeError"
 
 
+@pytest.mark.parametrize("json", [True, False])
+def test_a_traceback_holds_no_local_variable(capsys: pytest.CaptureFixture[str], *, json: bool) -> None:
+    configure_logs(level="INFO", json=json)
+    try:
+        device_token = "-".join(["secret", "token"])
+        raise RuntimeError(f"bug met with {len(device_token)} characters")
+    except RuntimeError:
+        structlog.get_logger().exception("uplink.broken")
+    output = capsys.readouterr().err
+    assert "bug met" in output
+    assert "secret-token" not in output
+
+
 def test_a_library_that_logs_urls_is_kept_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs(level="DEBUG", json=True)
     logging.getLogger("httpx").info("HTTP Request: GET http://downstream/resolve/A/a-key")

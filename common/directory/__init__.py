@@ -1,0 +1,1 @@
+"""The directory: who may send, and what their fields mean."""
