@@ -25,7 +25,6 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from tests.support.leftovers import delete_queues
 
@@ -175,21 +174,16 @@ def free_port() -> int:
 
 
 def report(results: dict[tuple[str, str, int], list[Measurement]]) -> None:
-    table = Table("body", "connections", "system", "requests/s", "spread", "p50 ms", "p99 ms", "of the floor")
+    """Print a Markdown table, as docs/performance.md holds it."""
+    print("| body | connections | system | requests/s | spread | p50 ms | p99 ms | of the floor |")
+    print("| --- | ---: | --- | ---: | --- | ---: | ---: | ---: |")
     for (body, system, connections), runs in results.items():
         rates = [run.requests_per_second for run in runs]
-        floor = median_rate(results[body, "floor", connections])
-        table.add_row(
-            body,
-            str(connections),
-            system,
-            f"{statistics.median(rates):,.0f}",
-            f"{min(rates):,.0f} to {max(rates):,.0f}",
-            f"{statistics.median(run.p50_ms for run in runs):.1f}",
-            f"{statistics.median(run.p99_ms for run in runs):.1f}",
-            f"{median_rate(runs) / floor:.2f}",
-        )
-    Console().print(table)
+        p50, p99 = (statistics.median(getattr(run, name) for run in runs) for name in ("p50_ms", "p99_ms"))
+        share = statistics.median(rates) / median_rate(results[body, "floor", connections])
+        spread = f"{min(rates):,.0f} to {max(rates):,.0f}"
+        rate = f"{statistics.median(rates):,.0f}"
+        print(f"| {body} | {connections} | {system} | {rate} | {spread} | {p50:.1f} | {p99:.1f} | {share:.2f} |")
 
 
 def median_rate(runs: list[Measurement]) -> float:

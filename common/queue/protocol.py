@@ -76,7 +76,7 @@ class Depths:
     retry: int
     poison: int
     dead: int
-    """Entries about dead letters, marks included."""
+    """Entries about dead letters, marks included; an engine may count new ones some seconds late."""
 
 
 class Queue(Protocol):
@@ -104,6 +104,8 @@ class Queue(Protocol):
 
     def consume(self, *, prefetch: int) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
         """Receive deliveries, at most ``prefetch`` unsettled at a time, through every reconnection.
+
+        Poisoned ones may come beside them, at most as many again.
 
         Leaving the context stops new deliveries and hands back those that were not yet taken from the iterator; those
         that were can still be settled until the queue is closed.

@@ -1,0 +1,117 @@
+"""Consuming: one consumer on the work queue and one on the poison queue, through every reconnection."""
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueue, ConsumerTag
+
+from common.queue.protocol import Delivery, QueueUnavailableError
+from common.queue.rabbitmq.delivery import RabbitDelivery, read_delivery
+from common.queue.rabbitmq.link import Link
+from common.queue.rabbitmq.problems import answered_within
+from common.queue.rabbitmq.session import Session
+from common.queue.rabbitmq.timing import Timing
+from common.queue.rabbitmq.topology import Topology
+
+
+class Consumer:
+    """An iterator of deliveries. Between :meth:`start` and :meth:`stop` the broker may fill its buffer.
+
+    ``subscribing`` is shared by all consumers of one link: a prefetch is set for the consumers that come next on the
+    channel, so that two subscriptions must not mix.
+    """
+
+    def __init__(
+        self, link: Link, topology: Topology, timing: Timing, *, prefetch: int, subscribing: asyncio.Lock
+    ) -> None:
+        self._link = link
+        self._topology = topology
+        self._timing = timing
+        self._prefetch = prefetch
+        self._subscribing = subscribing
+        self._session: Session | None = None
+        self._consumers: list[tuple[AbstractQueue, ConsumerTag]] = []
+        self._buffer: asyncio.Queue[RabbitDelivery | None] = asyncio.Queue()
+        self._is_stopped = False
+        self._running: asyncio.Task[None] | None = None
+
+    def __aiter__(self) -> "Consumer":
+        return self
+
+    async def __anext__(self) -> Delivery:
+        """Wait for a delivery that can still be settled; ends when the consumer is stopped or its queue is closed."""
+        while (delivery := await self._buffer.get()) is not None:
+            if not delivery.is_lost:
+                return delivery
+        self._buffer.put_nowait(None)  # for the next who asks
+        raise StopAsyncIteration
+
+    def start(self) -> None:
+        """Begin to consume as soon as the broker is there."""
+        self._running = asyncio.create_task(self._keep_consuming())
+
+    async def stop(self) -> None:
+        """Take nothing more, and return what nobody took from the iterator; what was taken can still be settled."""
+        if self._running is not None:
+            async with self._subscribing:  # a subscription that is cut in half would take the channel with it
+                self._running.cancel()
+            await asyncio.wait({self._running})
+        try:
+            await self._unsubscribe()
+            self._is_stopped = True
+            await self._return_buffer()
+        except QueueUnavailableError as error:
+            if self._session is not None:
+                self._session.drop(str(error))  # then the broker takes everything back by itself
+        self._buffer.put_nowait(None)
+        if self._running is not None and not self._running.cancelled():
+            self._running.result()  # a bug, if it has one to tell
+
+    async def _keep_consuming(self) -> None:
+        try:
+            while (session := await self._link.next_session()) is not None:
+                try:
+                    await self._subscribe(session)
+                except QueueUnavailableError as error:
+                    session.drop(str(error))
+                await session.wait_lost()
+                self._discard_buffer()
+        finally:
+            self._buffer.put_nowait(None)
+
+    async def _subscribe(self, session: Session) -> None:
+        async with self._subscribing, answered_within(self._timing.answer_seconds, "subscribing"):
+            self._session = session
+            self._consumers = []
+            await session.channel.set_qos(prefetch_count=self._prefetch)
+            for name, poisoned in ((self._topology.work, False), (self._topology.poison, True)):
+                queue = await session.channel.get_queue(name, ensure=False)
+                tag = await queue.consume(partial(self._receive, session, poisoned=poisoned))
+                self._consumers.append((queue, tag))
+
+    async def _receive(self, session: Session, incoming: AbstractIncomingMessage, *, poisoned: bool) -> None:
+        delivery = read_delivery(incoming, session, poisoned=poisoned)
+        if not self._is_stopped:
+            self._buffer.put_nowait(delivery)
+            return
+        with suppress(QueueUnavailableError):  # it was on its way when the consumer was cancelled
+            await delivery.return_unopened()
+
+    async def _unsubscribe(self) -> None:
+        if self._session is None or self._session.why_lost is not None:
+            return
+        async with answered_within(self._timing.answer_seconds, "unsubscribing"):
+            for queue, tag in self._consumers:
+                await queue.cancel(tag)
+
+    async def _return_buffer(self) -> None:
+        while not self._buffer.empty():
+            delivery = self._buffer.get_nowait()
+            if delivery is not None and not delivery.is_lost:
+                await delivery.return_unopened()
+
+    def _discard_buffer(self) -> None:
+        """Forget the deliveries of a session that is lost, so that they do not pile up over many reconnections."""
+        while not self._buffer.empty():
+            self._buffer.get_nowait()

@@ -1,0 +1,22 @@
+"""Declaring the queues, and counting what is in them."""
+
+from aio_pika.abc import AbstractChannel
+from aio_pika.exceptions import ChannelPreconditionFailed
+
+from common.queue.rabbitmq.problems import QueueMismatchError
+from common.queue.rabbitmq.topology import Topology
+
+
+async def declare(channel: AbstractChannel, topology: Topology) -> None:
+    """Make sure that every queue exists; raises :class:`QueueMismatchError` for one that is there in another form."""
+    for queue in topology.queues:
+        try:
+            await channel.declare_queue(queue.name, durable=True, arguments=dict(queue.arguments))
+        except ChannelPreconditionFailed as error:
+            raise QueueMismatchError(queue.name, str(error)) from error
+
+
+async def count_messages(channel: AbstractChannel, queue: str) -> int:
+    """Give the number of messages that are ready in ``queue``; for a stream, as it was some seconds ago."""
+    declared = await channel.declare_queue(queue, passive=True)
+    return declared.declaration_result.message_count or 0

@@ -1,0 +1,70 @@
+"""Our messages and AMQP's: body, headers and properties, as docs/wire-format.md has them. Pure."""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import aio_pika
+from aio_pika.abc import AbstractIncomingMessage, DeliveryMode
+
+from common.dead_letter import DeadLetter, Mark, encode_entry
+from common.envelope import FRAME_VERSION
+from common.queue.protocol import Message, MessageTooLargeError
+
+MESSAGE_LIMIT_BYTES = 15 * 1024 * 1024
+"""RabbitMQ 4 closes the channel at 16 MiB, and with it every publish that waits on it."""
+
+
+def encode_message(message: Message) -> aio_pika.Message:
+    """Make the AMQP message of a frame; raises :class:`MessageTooLargeError`."""
+    headers = {"uplinks": message.uplinks, "attempt": message.attempt, "version": message.version}
+    return _encode(message.body, headers)
+
+
+def encode_letter(entry: DeadLetter | Mark) -> aio_pika.Message:
+    """Make the AMQP message of a dead letter or of a mark; raises :class:`MessageTooLargeError`."""
+    match entry:
+        case DeadLetter(reason=reason):
+            headers = {"entry": "letter", "reason": reason.value}
+        case Mark(disposition=disposition):
+            headers = {"entry": disposition.value}
+    return _encode(encode_entry(entry), headers)
+
+
+def decode_message(incoming: AbstractIncomingMessage) -> Message:
+    """Read a delivery. Headers that are missing or nonsense get the most harmless value: somebody published by hand."""
+    return Message(
+        body=incoming.body,
+        uplinks=_number(incoming.headers, "uplinks", default=1, least=0),
+        attempt=_number(incoming.headers, "attempt", default=1, least=1),
+        version=_number(incoming.headers, "version", default=FRAME_VERSION, least=0),
+    )
+
+
+def read_message_id(incoming: AbstractIncomingMessage) -> str:
+    """Give the message's id; without one, a digest of the body, which is the same at each delivery as well."""
+    return incoming.message_id or hashlib.blake2b(incoming.body, digest_size=16).hexdigest()
+
+
+def count_deliveries(incoming: AbstractIncomingMessage) -> int:
+    """Say which delivery this is, from 1; the broker counts those before it, and at first may send no count at all."""
+    return _number(incoming.headers, "x-delivery-count", default=0, least=0) + 1
+
+
+def _encode(body: bytes, headers: Mapping[str, Any]) -> aio_pika.Message:
+    if len(body) > MESSAGE_LIMIT_BYTES:
+        raise MessageTooLargeError(f"a message of {len(body)} bytes is too large; the limit is {MESSAGE_LIMIT_BYTES}")
+    return aio_pika.Message(
+        body,
+        headers=dict(headers),
+        content_type="application/json",
+        delivery_mode=DeliveryMode.PERSISTENT,
+        # Fresh each time: the library matches a returned message by its id; two with one id get each other's answer.
+        message_id=uuid.uuid4().hex,
+    )
+
+
+def _number(headers: Mapping[str, Any], name: str, *, default: int, least: int) -> int:
+    value = headers.get(name)
+    return value if isinstance(value, int) and value >= least else default

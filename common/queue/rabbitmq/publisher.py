@@ -1,0 +1,101 @@
+"""Publishing: every message confirmed, within a deadline, in a queue that exists."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+import aio_pika
+from aio_pika.exceptions import DeliveryError, PublishError
+
+from common.queue.protocol import QueueUnavailableError, UnroutableError
+from common.queue.rabbitmq.declaring import declare
+from common.queue.rabbitmq.link import Link
+from common.queue.rabbitmq.problems import NoAnswerError, answered_within
+from common.queue.rabbitmq.session import Session
+from common.queue.rabbitmq.timing import Timing
+from common.queue.rabbitmq.topology import Topology
+
+IN_FLIGHT = 256
+"""Unconfirmed publishes of one :meth:`Publisher.publish_all`: more gains nothing, and each confirm costs more."""
+
+BLOCKED = "RabbitMQ takes no messages: it has raised a memory or disk alarm"
+
+
+class Publisher:
+    """Publishes to queues by name, through the default exchange."""
+
+    def __init__(self, link: Link, topology: Topology, timing: Timing) -> None:
+        self._link = link
+        self._topology = topology
+        self._timing = timing
+        self._missing_since: dict[str, float] = {}
+        self._declaring = asyncio.Lock()
+        self._is_blocked = False
+
+    @property
+    def unavailable(self) -> str | None:
+        """Why nothing can be published, as far as is known."""
+        return self._link.why_away or (BLOCKED if self._is_blocked else None)
+
+    async def publish(self, message: aio_pika.Message, queue: str) -> None:
+        """Return when the broker has confirmed the message; raises as :meth:`common.queue.protocol.Queue.publish`.
+
+        Cancelling it withdraws nothing.
+        """
+        session = await self._link.session()
+        await self._refuse_if_blocked(session)
+        await self._declare_if_missing(session, queue)
+        try:
+            async with answered_within(self._timing.confirm_seconds, f"publishing to {queue}"):
+                await self._confirm(session, message, queue)
+        except NoAnswerError:
+            # A fresh connection would be blocked as well, and the broker notices the loss of a blocked one only when
+            # its alarm is over: they would pile up there.
+            await self._refuse_if_blocked(session)
+            session.drop(f"no confirm within {self._timing.confirm_seconds:g} s")
+            raise
+
+    async def publish_all(self, messages: Iterable[aio_pika.Message], queue: str) -> None:
+        """Return when all are confirmed; raises the first failure, when none of them is under way any more."""
+        remaining = iter(messages)
+        while chunk := list(islice(remaining, IN_FLIGHT)):
+            results = await asyncio.gather(*(self.publish(message, queue) for message in chunk), return_exceptions=True)
+            _raise_first(results)
+
+    async def _confirm(self, session: Session, message: aio_pika.Message, queue: str) -> None:
+        try:
+            await session.channel.default_exchange.publish(message, queue, mandatory=True)
+        except PublishError as error:
+            self._missing_since[queue] = asyncio.get_running_loop().time()
+            raise UnroutableError(_missing(queue)) from error
+        except DeliveryError as error:
+            raise QueueUnavailableError(f"RabbitMQ refused a message for {queue!r}: is it full?") from error
+
+    async def _refuse_if_blocked(self, session: Session) -> None:
+        self._is_blocked = await session.blocks_publishers()
+        if self._is_blocked:
+            raise QueueUnavailableError(BLOCKED)
+
+    async def _declare_if_missing(self, session: Session, queue: str) -> None:
+        """Declare anew what was deleted, but not at once.
+
+        On 3.10 a consumer whose queue is back before the broker has cancelled it gets nothing more, and is not told.
+        """
+        if queue not in self._missing_since:
+            return
+        if asyncio.get_running_loop().time() - self._missing_since[queue] < self._timing.pause_seconds:
+            raise UnroutableError(_missing(queue))
+        async with self._declaring, answered_within(self._timing.answer_seconds, "declaring the queues"):
+            if queue in self._missing_since:
+                await declare(session.channel, self._topology)
+                self._missing_since.clear()
+
+
+def _raise_first(results: Sequence[BaseException | None]) -> None:
+    for result in results:
+        if result is not None:
+            raise result
+
+
+def _missing(queue: str) -> str:
+    return f"queue {queue!r} was deleted; it is declared anew soon"

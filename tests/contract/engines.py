@@ -1,0 +1,62 @@
+"""What a queue engine has to offer for the contract suite to test it."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from typing import Protocol
+
+import aio_pika
+
+from common.ladder import Ladder
+from common.queue import open_queue
+from common.queue.protocol import Queue
+from common.queue.rabbitmq.topology import Topology
+
+SHORT, LONG = timedelta(seconds=1), timedelta(hours=1)
+LADDER = Ladder((SHORT, LONG))
+DEAD_LETTER_AGE = timedelta(days=1)
+
+
+class Engine(Protocol):
+    """One place where a queue is kept, empty at the beginning of a test."""
+
+    def open(self) -> AbstractAsyncContextManager[Queue]:
+        """Open the queue once more, as another process would."""
+
+    async def bury_bytes(self, body: bytes) -> None:
+        """Put an entry among the dead letters as it is."""
+
+    async def lose_work_queue(self) -> None:
+        """Delete what publishes go to, behind the back of whoever has the queue open."""
+
+
+class RabbitEngine:
+    """Queues of one prefix on a broker."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self._url = url
+        self._prefix = prefix
+        self._topology = Topology(prefix, LADDER.steps, DEAD_LETTER_AGE)
+
+    def open(self) -> AbstractAsyncContextManager[Queue]:
+        return open_queue(
+            self._url, prefix=self._prefix, ladder=LADDER, dead_letter_age=DEAD_LETTER_AGE, name=self._prefix
+        )
+
+    async def bury_bytes(self, body: bytes) -> None:
+        async with self._channel() as channel:
+            await channel.default_exchange.publish(aio_pika.Message(body), self._topology.dead)
+
+    async def lose_work_queue(self) -> None:
+        async with self._channel() as channel:
+            await channel.queue_delete(self._topology.work)
+
+    async def clean(self) -> None:
+        async with self._channel() as channel:
+            for queue in self._topology.queues:
+                await channel.queue_delete(queue.name)
+
+    @asynccontextmanager
+    async def _channel(self) -> AsyncIterator[aio_pika.abc.AbstractChannel]:
+        async with await aio_pika.connect(self._url) as connection, connection.channel() as channel:
+            yield channel

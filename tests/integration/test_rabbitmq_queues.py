@@ -1,0 +1,228 @@
+"""The RabbitMQ engine's queues on a real broker: what is on the wire, what is poison, what others do to them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from datetime import UTC, datetime, timedelta
+
+import aio_pika
+import pytest
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, DeliveryMode
+
+from common.dead_letter import DeadLetter, Disposition
+from common.envelope import FRAME_VERSION
+from common.queue.protocol import Message, QueueUnavailableError, UnroutableError
+from common.queue.rabbitmq.engine import RabbitQueue
+from common.queue.rabbitmq.topology import DELIVERY_LIMIT, Topology
+from common.reason import Reason
+from tests.support.waiting import eventually, take_one
+
+pytestmark = pytest.mark.rabbitmq
+
+MESSAGE = Message(b"a", uplinks=3, attempt=2, version=1)
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+LETTER = DeadLetter("frame/0", Reason.ENVELOPE_UNSUPPORTED, "", 1, NOON, NOON, frame=b"?")
+UNREACHED_ON_4 = 20
+"""RabbitMQ 4's own delivery limit, after which it would drop a message."""
+
+
+@pytest.fixture
+async def queue(amqp_url: str, topology: Topology) -> AsyncIterator[RabbitQueue]:
+    queue = RabbitQueue(amqp_url, topology, name=topology.prefix)
+    yield queue
+    await queue.close()
+
+
+async def test_the_queues_are_named_by_prefix_purpose_and_delay() -> None:
+    topology = Topology(
+        "p", tuple(map(timedelta, (0, 0, 0, 0, 0), (0, 5, 30, 120, 3600), (200_000, 0, 0, 0, 0))), timedelta(days=90)
+    )
+    assert [queue.name for queue in topology.queues] == [
+        "p.poison",
+        "p.uplinks",
+        "p.retry.200ms",
+        "p.retry.5s",
+        "p.retry.30s",
+        "p.retry.2m",
+        "p.retry.1h",
+        "p.dead",
+    ]
+
+
+async def test_a_retry_step_below_a_millisecond_is_refused() -> None:
+    with pytest.raises(ValueError, match="millisecond"):
+        _ = Topology("p", (timedelta(microseconds=1),), timedelta(days=1)).queues
+
+
+async def test_a_message_on_the_wire_is_as_documented(
+    queue: RabbitQueue, topology: Topology, channel: AbstractChannel
+) -> None:
+    await queue.publish(MESSAGE)
+    incoming = await get(channel, topology.work)
+    assert incoming.body == b"a"
+    assert incoming.content_type == "application/json"
+    assert incoming.delivery_mode == DeliveryMode.PERSISTENT
+    assert {name: incoming.headers[name] for name in ("uplinks", "attempt", "version")} == {
+        "uplinks": 3,
+        "attempt": 2,
+        "version": 1,
+    }
+    assert incoming.message_id
+    assert len(incoming.message_id) == 32
+
+
+async def test_a_dead_letter_on_the_wire_names_its_reason(
+    queue: RabbitQueue, topology: Topology, channel: AbstractChannel
+) -> None:
+    await queue.bury([LETTER])
+    await queue.mark_dead_letters([LETTER.uplink_id], Disposition.PURGED)
+    entries: list[AbstractIncomingMessage] = []
+
+    async def receive(incoming: AbstractIncomingMessage) -> None:
+        entries.append(incoming)
+
+    await channel.set_qos(prefetch_count=10)
+    stream = await channel.get_queue(topology.dead, ensure=False)
+    await stream.consume(receive, arguments={"x-stream-offset": "first"})
+    await eventually(lambda: len(entries) == 2)
+    assert [(entry.headers["entry"], entry.headers.get("reason")) for entry in entries] == [
+        ("letter", "envelope_unsupported"),
+        ("purged", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"uplinks": "many", "attempt": None, "version": [1]}, {"uplinks": -1, "attempt": 0, "version": -3}],
+    ids=["none", "of other types", "out of range"],
+)
+async def test_a_message_that_somebody_published_by_hand_is_delivered(
+    queue: RabbitQueue, topology: Topology, channel: AbstractChannel, headers: dict[str, object]
+) -> None:
+    await queue.depths()
+    await channel.default_exchange.publish(aio_pika.Message(b"a", headers=headers), topology.work)  # type: ignore[arg-type]
+    async with queue.consume(prefetch=1) as deliveries:
+        delivery = await take_one(deliveries)
+        assert delivery.message == Message(b"a", uplinks=1, attempt=1, version=FRAME_VERSION)
+        assert delivery.count == 1
+        await delivery.ack()
+
+
+async def test_a_message_without_an_id_has_the_same_one_at_each_delivery(
+    queue: RabbitQueue, topology: Topology, channel: AbstractChannel
+) -> None:
+    await queue.depths()
+    underlay = await channel.get_underlay_channel()
+    header = aio_pika.Message(b"a").properties
+    header.message_id = None
+    await underlay.basic_publish(b"a", routing_key=topology.work, properties=header)
+    async with queue.consume(prefetch=1) as deliveries:
+        first = await take_one(deliveries)
+        await first.hand_back()
+        second = await take_one(deliveries)
+    assert first.message_id
+    assert first.message_id == second.message_id
+
+
+async def test_a_message_that_reaches_the_delivery_limit_comes_as_poison(queue: RabbitQueue) -> None:
+    await queue.publish(MESSAGE)
+    async with queue.consume(prefetch=1) as deliveries:
+        counts = []
+        while not (delivery := await take_one(deliveries)).poisoned:
+            counts.append(delivery.count)
+            await delivery.hand_back()
+        assert counts == list(range(1, DELIVERY_LIMIT + 2))
+        assert delivery.message == MESSAGE
+        await delivery.ack()
+    depths = await queue.depths()
+    assert (depths.work, depths.poison) == (0, 0)
+
+
+async def test_poison_is_never_dropped(queue: RabbitQueue, topology: Topology, channel: AbstractChannel) -> None:
+    await queue.depths()
+    await channel.default_exchange.publish(aio_pika.Message(b"a"), topology.poison)
+    async with queue.consume(prefetch=1) as deliveries:
+        for count in range(1, max(UNREACHED_ON_4, DELIVERY_LIMIT) + 20):
+            delivery = await take_one(deliveries)
+            assert (delivery.count, delivery.poisoned) == (count, True)
+            await delivery.hand_back()
+    await eventually(lambda: has_poison(queue))
+
+
+async def test_a_consumer_resumes_after_its_queue_was_deleted(
+    queue: RabbitQueue, topology: Topology, channel: AbstractChannel
+) -> None:
+    """On 3.10 it would wait for ever if the publisher declared the queue anew at once."""
+    async with queue.consume(prefetch=1) as deliveries:
+        await queue.publish(MESSAGE)
+        await (await take_one(deliveries)).ack()
+        await channel.queue_delete(topology.work)
+        await eventually(lambda: takes(queue.publish(MESSAGE)))
+        assert (await take_one(deliveries)).message == MESSAGE
+
+
+async def test_a_retry_queue_that_was_deleted_is_declared_anew(
+    queue: RabbitQueue, topology: Topology, channel: AbstractChannel
+) -> None:
+    delay = topology.retry_steps[-1]
+    await queue.publish_later(MESSAGE, delay)
+    await channel.queue_delete(topology.retry(delay))
+    with pytest.raises(UnroutableError, match=topology.retry(delay)):
+        await queue.publish_later(MESSAGE, delay)
+    await eventually(lambda: takes(queue.publish_later(MESSAGE, delay)))
+    assert (await queue.depths()).retry == 1
+
+
+async def test_an_unroutable_publish_harms_none_of_those_beside_it(
+    queue: RabbitQueue, topology: Topology, channel: AbstractChannel
+) -> None:
+    """The library matches a returned message by its id; every publish therefore has its own."""
+    delay = topology.retry_steps[-1]
+    await queue.publish(MESSAGE)
+    await channel.queue_delete(topology.retry(delay))
+    results = await asyncio.gather(
+        *(queue.publish(MESSAGE) for _ in range(5)),
+        queue.publish_later(MESSAGE, delay),
+        *(queue.publish(MESSAGE) for _ in range(5)),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [type(None)] * 5 + [UnroutableError] + [type(None)] * 5
+    assert (await queue.depths()).work == 11
+
+
+async def test_a_queue_that_exists_in_another_form_is_named_with_what_to_do(
+    amqp_url: str, queue: RabbitQueue, topology: Topology
+) -> None:
+    await queue.publish(MESSAGE)
+    changed = Topology(topology.prefix, topology.retry_steps, topology.dead_letter_age * 2)
+    other = RabbitQueue(amqp_url, changed, name="other")
+    try:
+        with pytest.raises(QueueUnavailableError) as refusal:
+            await other.publish(MESSAGE)
+    finally:
+        await other.close()
+    assert topology.dead in str(refusal.value)
+    assert "x-max-age" in str(refusal.value)
+    assert "delete" in str(refusal.value)
+
+
+async def test_many_letters_are_listed_completely(queue: RabbitQueue) -> None:
+    letters = [DeadLetter(f"frame/{n}", LETTER.reason, "", 1, NOON, NOON, frame=b"?") for n in range(2_500)]
+    await queue.bury(letters)
+    assert [letter async for letter in queue.dead_letters()] == letters
+
+
+async def get(channel: AbstractChannel, name: str) -> AbstractIncomingMessage:
+    queue = await channel.get_queue(name, ensure=False)
+    return await queue.get()
+
+
+async def has_poison(queue: RabbitQueue) -> bool:
+    return (await queue.depths()).poison == 1
+
+
+async def takes(publish: Coroutine[None, None, None]) -> bool:
+    try:
+        await publish
+    except QueueUnavailableError:
+        return False
+    return True
