@@ -3,7 +3,8 @@
     .venv/bin/python -m bench.burst [--uplinks 100000] [--kills 2]
 
 One ingest, three workers, the stub downstream, and the RabbitMQ at SLUICE_TEST_AMQP_URL (else 127.0.0.1:5672). 64 senders
-post batches of 10 by `sluice send`. At even intervals of what has arrived a worker is killed with `kill -9` and a new one started.
+post batches of 10 by `sluice send`. At even intervals of what has arrived, a worker is killed with `kill -9` and a new
+one started.
 """
 
 import argparse
@@ -59,7 +60,16 @@ def run(system: System, uplinks: int, kills: int, deadline: float) -> int:
     wait_for(system, uplinks, deadline)
     arrived_after = time.monotonic() - began
     counts, ids = system.arrived(), system.arrived_ids()
-    report(uplinks, counts, Counter(ids.values()), len(system.dead_letters()), sent_after, arrived_after)
+    dead = len(system.dead_letters())
+    table = Table("what", "count", title="burst")
+    table.add_row("uplinks sent and answered 202", f"{uplinks:,} in {sent_after:.1f} s")
+    table.add_row("arrived downstream, distinct", f"{counts['distinct']:,} in {arrived_after:.1f} s")
+    table.add_row("uplinks/s", f"{uplinks / arrived_after:,.0f}")
+    table.add_row("dead letters", f"{dead:,}")
+    table.add_row("lost", f"{uplinks - counts['distinct'] - dead:,}")
+    table.add_row("how often each arrived", describe_times(Counter(ids.values())))
+    table.add_row("posts with two raw payloads", f"{counts['boundary_violations']:,}")
+    Console().print(table)
     if sent != 0:
         print(sending.log)
     return uplinks - counts["distinct"]
@@ -70,20 +80,8 @@ def wait_for(system: System, distinct: int, deadline: float) -> None:
         time.sleep(0.1)
 
 
-def report(
-    uplinks: int, counts: dict[str, int], times: Counter[int], dead: int, sent_after: float, arrived_after: float
-) -> None:
-    table = Table("what", "count", title="burst")
-    table.add_row("uplinks sent and answered 202", f"{uplinks:,}")
-    table.add_row("arrived downstream, distinct", f"{counts['distinct']:,}")
-    table.add_row("lost", f"{uplinks - counts['distinct'] - dead:,}")
-    table.add_row("dead letters", f"{dead:,}")
-    table.add_row("arrived more than once", f"{counts['duplicates']:,}")
-    table.add_row("how often each arrived", ", ".join(f"{n}x: {count:,}" for n, count in sorted(times.items())))
-    table.add_row("posts with two raw payloads", f"{counts['boundary_violations']:,}")
-    table.add_row("sent in", f"{sent_after:.1f} s")
-    table.add_row("all arrived in", f"{arrived_after:.1f} s, {uplinks / arrived_after:,.0f} uplinks/s")
-    Console().print(table)
+def describe_times(times: Counter[int]) -> str:
+    return ", ".join(f"{count:,} {'once' if n == 1 else f'{n} times'}" for n, count in sorted(times.items()))
 
 
 if __name__ == "__main__":

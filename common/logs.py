@@ -8,8 +8,14 @@ from collections.abc import Callable
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
-QUIET_LIBRARIES = ("aio_pika", "aiormq", "asyncio", "httpcore", "httpx", "uvicorn")
-"""Kept at WARNING: httpx logs whole URLs at INFO, and the resolve URL holds a key; aiormq prints frames at DEBUG."""
+QUIET_LIBRARIES = {
+    "httpx": logging.WARNING,  # logs whole URLs at INFO, and the resolve URL holds a key
+    "httpcore": logging.WARNING,
+    "uvicorn": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "aio_pika": logging.CRITICAL,  # an error and a traceback at every attempt to connect; queue.lost says it once
+    "aiormq": logging.CRITICAL,
+}
 
 # Both would print local variables by default, and a local variable may hold a token.
 _TRACEBACK_AS_DATA = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
@@ -43,8 +49,8 @@ def configure_logs(*, level: str, json: bool) -> None:
     )
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
-    for library in QUIET_LIBRARIES:
-        logging.getLogger(library).setLevel(logging.WARNING)
+    for library, quiet in QUIET_LIBRARIES.items():
+        logging.getLogger(library).setLevel(quiet)
 
 
 class LogBudget:

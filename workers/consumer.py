@@ -13,8 +13,11 @@ from workers.outcome import Outcome
 from workers.settlement import Settlement
 from workers.unexpected import note_unexpected
 
-PREFETCH = 256
-"""Unsettled messages per worker: 64 MB of frames at most. What bounds the work is the uplinks in hand."""
+PREFETCH = 100
+"""Unsettled messages per worker: 25 MB of frames at most. What bounds the work is the uplinks in hand.
+
+No more than keeps a worker busy: what waits in its buffer counts as delivered once more when the worker goes away.
+"""
 
 SPLIT_AT_DELIVERY = 3
 """A frame that comes a third time has probably killed two workers."""

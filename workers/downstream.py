@@ -25,8 +25,8 @@ CONNECTION_ERRORS = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, Tim
 class Downstream:
     """TagoIO's cloud, or whatever speaks its API, over one HTTP client.
 
-    ``in_flight`` bounds the requests that are open at a time, ``seconds`` each of them from beginning to end. Both methods
-    raise :class:`workers.answers.DownstreamError`, after blips were waited out.
+    ``in_flight`` bounds the requests that are open at a time, ``seconds`` each of them from beginning to end. Both
+    methods raise :class:`workers.answers.DownstreamError`, after blips were waited out.
     """
 
     def __init__(

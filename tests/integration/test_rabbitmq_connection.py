@@ -117,7 +117,7 @@ async def test_publishes_under_way_fail_when_the_connection_breaks(proxy: Proxy,
         await queue.publish(message("a"))
         proxy.blackhole()
         publishes = [asyncio.create_task(queue.publish(message("b"))) for _ in range(20)]
-        await asyncio.sleep(0.05)
+        await eventually(lambda: proxy.is_holding)
         await proxy.cut()
         results = await ends(asyncio.gather(*publishes, return_exceptions=True))
         assert all(isinstance(result, QueueUnavailableError) for result in results), results
@@ -128,7 +128,7 @@ async def test_publishes_under_way_fail_when_the_queue_is_closed(proxy: Proxy, t
         await queue.publish(message("a"))
         proxy.blackhole()
         publishes = [asyncio.create_task(queue.publish(message("b"))) for _ in range(20)]
-        await asyncio.sleep(0.05)
+        await eventually(lambda: proxy.is_holding)
         await queue.close()
         results = await ends(asyncio.gather(*publishes, return_exceptions=True))
         assert all(isinstance(result, QueueUnavailableError) for result in results), results

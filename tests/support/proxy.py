@@ -22,6 +22,8 @@ class Proxy:
         self.url = url
         self.accepted = 0
         """Connections that were taken so far."""
+        self.is_holding = False
+        """Whether the black hole has swallowed anything yet."""
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -37,6 +39,7 @@ class Proxy:
     def blackhole(self) -> None:
         """Take whatever is sent and pass nothing on, in old and new connections: nobody is told that it is lost."""
         self._flowing.clear()
+        self.is_holding = False
 
     def refuse(self) -> None:
         """Close every new connection at once."""
@@ -85,6 +88,7 @@ class Proxy:
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while chunk := await source.read(CHUNK_BYTES):
+            self.is_holding = not self._flowing.is_set()
             await self._flowing.wait()
             sink.write(chunk)
             await sink.drain()

@@ -52,7 +52,7 @@ class Deployment:
     def run(self, *arguments: str, env: dict[str, str] | None = None) -> str:
         """Run a command of docker, and give what it wrote; the test fails with that when the command does."""
         command = [self.docker, *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.fail(f"{' '.join(arguments)}: {done.stdout}{done.stderr}")
         return done.stdout
@@ -95,7 +95,7 @@ def find_docker() -> str:
     """Give the command of an engine that answers. Without one, skip; in CI, fail: there it has to be."""
     docker = shutil.which("docker")
     if docker and all(
-        subprocess.run([docker, *arguments], capture_output=True, check=False).returncode == 0  # noqa: S603 - ours
+        subprocess.run([docker, *arguments], capture_output=True, check=False).returncode == 0
         for arguments in (["info"], ["compose", "version"])
     ):
         return docker
