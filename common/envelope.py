@@ -95,7 +95,7 @@ def decode_frame(body: bytes) -> list[Envelope]:
         if version not in READABLE_VERSIONS:
             raise FrameUnsupportedError(version)
         return [envelope_from_document(envelope) for envelope in document["envelopes"]]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise FrameUnreadableError(f"the message is no frame: {error!r}") from error
 
 

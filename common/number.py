@@ -3,6 +3,9 @@
 import math
 import re
 
+MOST_CHARACTERS = 400
+"""A float has some 310 digits before its point at most, and Python refuses to make an integer of 4,300."""
+
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
@@ -20,7 +23,7 @@ def read_number(value: object) -> int | float | None:
 
 def _read_decimal(text: str) -> int | float | None:
     # float() alone would also take "nan", "1_000" and the digits of other scripts.
-    if not _DECIMAL.fullmatch(text):
+    if len(text) > MOST_CHARACTERS or not _DECIMAL.fullmatch(text):
         return None
     number = float(text)
     if not math.isfinite(number):

@@ -8,6 +8,9 @@ from typing import Literal, NamedTuple, NewType
 Serial = NewType("Serial", str)
 """A serial as its network stores it: only :meth:`SerialRule.normalise` makes one."""
 
+PATH_SEGMENTS = frozenset({".", ".."})
+"""A client or a server on the way takes these out of a path, and the request would go elsewhere."""
+
 QUOTED_CHARACTERS = 64
 """How much of a malformed serial a message repeats: every real one, but not a whole document sent by mistake."""
 
@@ -51,6 +54,10 @@ class SerialRule:
 
     def normalise(self, serial: str) -> Serial:
         """Strip what the format calls visual and force the case. Raises :class:`SerialMalformedError` on a misfit."""
+        if serial in PATH_SEGMENTS:
+            raise SerialMalformedError(
+                serial, "is a step in a path and cannot be asked for", self.format or "any other"
+            )
         if self.format:
             bare = serial.replace(_VISUAL, "") if _VISUAL in self.format else serial
             problem = self._find_misfit(bare)

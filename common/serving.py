@@ -12,6 +12,9 @@ from starlette.types import ASGIApp
 KEEP_ALIVE_SECONDS = 75
 """Longer than common gateways and proxies stay idle: they close the connection, and never find a closed one."""
 
+BACKLOG = 2_048
+"""Connections that the kernel keeps for a server that is busy, or just about to start."""
+
 log = structlog.get_logger()
 
 
@@ -23,19 +26,24 @@ class _Server(uvicorn.Server):
         yield
 
 
+class PortUnavailableError(Exception):
+    """The address cannot be listened on: in use, or not this machine's."""
+
+
 def bind(host: str, port: int) -> socket.socket:
     """Bind the listening socket before anything else starts, so that a port in use is one clear error at once.
 
-    Port 0 takes any free one. Raises OSError that names the address.
+    Port 0 takes any free one. Raises :class:`PortUnavailableError`.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise PortUnavailableError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     return listener
 
 
@@ -52,6 +60,7 @@ async def serve_http(
             log_config=None,
             access_log=False,
             server_header=False,
+            backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=max(1, int(grace)),
         )

@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from common.ladder import DEFAULT_ATTEMPTS, DEFAULT_STEPS, Ladder
@@ -14,6 +15,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SLUICE_", frozen=True)
 
+    data: Path = Field(Path("var"), description="Folder for what the embedded storage keeps.")
+    secret_key: SecretStr | None = Field(None, description="What the registry keeps its tokens under.")
     queue: str = Field("amqp://guest:guest@127.0.0.1:5672/", description="Where the queue is.")
     queue_prefix: str = Field("sluice", description="First part of every queue's name.", min_length=1)
     queue_limit: int = Field(
@@ -23,6 +26,7 @@ class Settings(BaseSettings):
     downstream: str | None = Field(None, description="Where to post; overrides the directory's.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     ingest_port: int = Field(8080, description="Port of the ingest; 0: any free one.", ge=0, le=65_535)
+    registry_port: int = Field(8081, description="Port of the registry; 0: any free one.", ge=0, le=65_535)
     worker_port: int = Field(
         8083, description="Port of a worker's health and metrics; 0: any free one.", ge=0, le=65_535
     )
@@ -43,8 +47,9 @@ class Settings(BaseSettings):
     resolver_found_ttl: float = Field(3_600.0, description="How long a device token is remembered.", gt=0)
     resolver_unknown_ttl: float = Field(60.0, description="How long an unknown serial is remembered.", gt=0)
 
-    retry_steps: tuple[float, ...] = Field(
-        tuple(step.total_seconds() for step in DEFAULT_STEPS), description="Waits between attempts, ascending."
+    retry_steps: str = Field(
+        ",".join(f"{step.total_seconds():g}" for step in DEFAULT_STEPS),
+        description="Waits between attempts, ascending, with commas.",
     )
     retry_attempts: int = Field(DEFAULT_ATTEMPTS, description="Attempts before an uplink is a dead letter.", ge=1)
     dead_letter_days: float = Field(
@@ -52,12 +57,20 @@ class Settings(BaseSettings):
     )
 
     shutdown_timeout: float = Field(20.0, description="Time to finish what is in hand after SIGTERM.", gt=0)
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
-    log_format: str = Field(
-        "auto", description="json, console, or auto: console on a terminal.", pattern="^(json|console|auto)$"
-    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="From which level on.")
+    log_format: Literal["json", "console", "auto"] = Field("auto", description="auto: console on a terminal.")
 
     @property
     def ladder(self) -> Ladder:
         """The retry ladder that these settings make."""
-        return Ladder(tuple(timedelta(seconds=seconds) for seconds in self.retry_steps), self.retry_attempts)
+        return Ladder(_parse_steps(self.retry_steps), self.retry_attempts)
+
+    @field_validator("retry_steps")
+    @classmethod
+    def _check_retry_steps(cls, text: str) -> str:
+        Ladder(_parse_steps(text))
+        return text
+
+
+def _parse_steps(text: str) -> tuple[timedelta, ...]:
+    return tuple(timedelta(seconds=float(seconds)) for seconds in text.split(","))

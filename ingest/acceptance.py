@@ -43,6 +43,12 @@ DEPTH_INTERVAL_SECONDS = 1.0
 RETRY_AFTER_SECONDS = 2
 """A reconnect takes 1 s, and a probe follows at once."""
 
+FULL_RETRY_AFTER_SECONDS = 30
+"""A backlog of the limit's size takes minutes at least."""
+
+WAITING_BYTES = 64_000_000
+"""Of requests that wait for a confirm, whatever their number."""
+
 log = structlog.get_logger()
 
 
@@ -61,6 +67,7 @@ class Acceptance:
 
     def __init__(self, queue: Queue, *, confirm_timeout: float, waiting_limit: int, queue_limit: int) -> None:
         self._queue = queue
+        self._unconfirmed_bytes = 0
         self._confirm_timeout = confirm_timeout
         self._waiting_limit = waiting_limit
         self._queue_limit = queue_limit
@@ -85,7 +92,7 @@ class Acceptance:
 
         Raises :class:`RefusedError` (503), within the confirm timeout; the batch may be in the queue all the same then.
         """
-        self._refuse_what_cannot_wait()
+        self.refuse_if_overloaded()
         waiting = _Waiting(
             envelope=encode_envelope(batch.to_envelope()),
             uplinks=len(batch.items),
@@ -94,11 +101,13 @@ class Acceptance:
         )
         self._waiting.append(waiting)
         self._unconfirmed += 1
+        self._unconfirmed_bytes += len(waiting.envelope)
         self._flush_soon()
         try:
             await waiting.confirmed
         finally:
             self._unconfirmed -= 1
+            self._unconfirmed_bytes -= len(waiting.envelope)
         metrics.UPLINKS_ACCEPTED.inc(waiting.uplinks)
 
     async def watch(self) -> None:
@@ -107,16 +116,17 @@ class Acceptance:
             tasks.create_task(self._probe_while_closed())
             tasks.create_task(self._watch_depth())
 
-    def _refuse_what_cannot_wait(self) -> None:
+    def refuse_if_overloaded(self) -> None:
+        """Raise :class:`RefusedError` (503) when a request would only be in the way; ask before its body is read."""
         if self._closed_because is not None:
             raise _unavailable(self._closed_because)
         if self._queue_is_full:
             raise RefusedError(
                 Reason.QUEUE_FULL,
                 f"The queue is full: it holds more than {self._queue_limit} messages; send again later",
-                headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+                headers={"Retry-After": str(FULL_RETRY_AFTER_SECONDS)},
             )
-        if self._unconfirmed >= self._waiting_limit:
+        if self._unconfirmed >= self._waiting_limit or self._unconfirmed_bytes >= WAITING_BYTES:
             raise _unavailable(f"{self._unconfirmed} requests wait for the queue already")
 
     def _flush_soon(self) -> None:
@@ -127,6 +137,7 @@ class Acceptance:
 
     def _flush(self) -> None:
         self._flush_is_due = False
+        self._drop_late()
         while self._waiting and len(self._publishing) < PUBLISHES_IN_FLIGHT:
             publishing = asyncio.create_task(self._publish(self._take_frame()))
             self._publishing.add(publishing)
@@ -135,6 +146,12 @@ class Acceptance:
     def _finish_publish(self, publishing: asyncio.Task[None]) -> None:
         self._publishing.discard(publishing)
         self._flush()
+
+    def _drop_late(self) -> None:
+        """Refuse what has waited here for as long as a confirm may take: its sender would soon give up."""
+        oldest = time.monotonic() - self._confirm_timeout
+        while self._waiting and self._waiting[0].since < oldest:
+            _fail([self._waiting.popleft()], _unavailable("too many requests are waiting for it"))
 
     def _take_frame(self) -> list[_Waiting]:
         """Take what waits, in order, up to the bounds of a frame; never nothing."""
@@ -153,12 +170,8 @@ class Acceptance:
         message = Message(join_frame(waiting.envelope for waiting in frame), sum(waiting.uplinks for waiting in frame))
         began = time.monotonic()
         # The queue's own deadline is longer: it drops the connection. The sender is answered before that.
-        late = asyncio.get_running_loop().call_at(
-            frame[0].since + self._confirm_timeout + asyncio.get_running_loop().time() - began,
-            self._close_gate,
-            f"the queue did not confirm within {self._confirm_timeout:g} s",
-            frame,
-        )
+        why_late = f"the queue did not confirm within {self._confirm_timeout:g} s"
+        late = asyncio.get_running_loop().call_later(self._confirm_timeout, self._close_gate, why_late, frame)
         try:
             await self._queue.publish(message)
         except QueueUnavailableError as error:
@@ -166,8 +179,7 @@ class Acceptance:
         except MessageTooLargeError as error:
             _fail(frame, RefusedError(Reason.BODY_TOO_LARGE, str(error)))
         except Exception:
-            log.exception("frame.failed")
-            _fail(frame, RefusedError(Reason.INTERNAL_ERROR, "Internal error; the request was not accepted"))
+            log.exception("frame.broken")
         else:
             metrics.FRAMES_PUBLISHED.inc()
             metrics.CONFIRM_SECONDS.observe(time.monotonic() - began)
@@ -176,6 +188,7 @@ class Acceptance:
                     waiting.confirmed.set_result(None)
         finally:
             late.cancel()
+            _fail(frame, RefusedError(Reason.INTERNAL_ERROR, "Internal error: the request may not have been stored"))
 
     def _close_gate(self, why: str, frame: list[_Waiting]) -> None:
         if self._closed_because is None:
@@ -201,6 +214,9 @@ class Acceptance:
             except QueueUnavailableError as error:
                 self._closed_because = str(error)
                 await asyncio.sleep(PROBE_PAUSE_SECONDS)
+            except Exception:
+                log.exception("probe.broken")
+                await asyncio.sleep(PROBE_PAUSE_SECONDS)
             else:
                 self._open_gate()
 
@@ -215,7 +231,8 @@ class Acceptance:
         try:
             depths = await self._queue.depths()
         except QueueUnavailableError:
-            return  # the next publish finds out, and closes the gate
+            self._queue_is_full = False  # nobody knows; the next publish finds out, and closes the gate
+            return
         is_full = depths.work > self._queue_limit
         if is_full != self._queue_is_full:
             log.warning("queue.filled" if is_full else "queue.drained", messages=depths.work, limit=self._queue_limit)

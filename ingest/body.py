@@ -74,8 +74,7 @@ class _Plain:
             raise RefusedError(
                 Reason.BODY_TOO_LARGE,
                 f"The body is larger than {self._limit} bytes: send fewer uplinks in one request",
-                headers={"Connection": "close"},
-            )
+            )  # the server reads and drops the rest, so that a sender who listens only at the end gets this answer
         self._chunks.append(data)
 
 

@@ -78,6 +78,7 @@ class UplinkEndpoint:
         query = parse_query(scope["query_string"])
         key = authenticate(_text(headers, b"authorization"), query, self._directory)
         self._rate.take(key)
+        self._acceptance.refuse_if_overloaded()
         query.pop("authorization", None)
         body = await read_body(
             receive,

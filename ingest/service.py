@@ -40,8 +40,12 @@ class Ingest:
         if not watching.cancelled():
             watching.result()
 
-    async def _prove_readiness(self) -> None:
+    async def wait_until_ready(self) -> None:
+        """Return once the queue has confirmed that it takes messages."""
         await self._acceptance.first_confirm.wait()
+
+    async def _prove_readiness(self) -> None:
+        await self.wait_until_ready()
         self.health.started = True
 
     def _degraded(self) -> list[str]:

@@ -1,7 +1,7 @@
 """What an answer from downstream means. The closest code classifies (here), another reacts (resolver, posting)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -23,11 +23,21 @@ UNAUTHORIZED_STATUSES = frozenset({401, 403})
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 """The ladder's last step; whatever asks for more is tried hourly."""
 
-_RETRY_AFTER_IN_TEXT = re.compile(r"Retry-After:\s*(\d{1,9})", re.IGNORECASE)
+MOST_DIGITS = 9
+"""Of a number of seconds; what has more is no time to wait."""
+
+_RETRY_AFTER_IN_TEXT = re.compile(rf"Retry-After:\s*(\d{{1,{MOST_DIGITS}}})(?!\d)", re.IGNORECASE)
 
 
 class DownstreamError(Exception):
-    """The downstream did not do what it was asked."""
+    """The downstream did not do what it was asked. The message may end in logs and dead letters."""
+
+    def mask(self, secrets: Iterable[str]) -> None:
+        """Take secrets out of the message: a server may quote what it was asked, and the resolve URL holds a key."""
+        message = str(self)
+        for secret in secrets:
+            message = message.replace(secret, "***")
+        self.args = (message,)
 
 
 class TransientError(DownstreamError):
@@ -89,20 +99,20 @@ def _read_retry_after(headers: Mapping[str, str], message: str) -> timedelta | N
     """Read ``Retry-After`` in seconds or as a date, or TagoIO's text ``(Retry-After: 8)``; clamped to the ladder."""
     header = headers.get("retry-after", "").strip()
     in_text = _RETRY_AFTER_IN_TEXT.search(message)
-    if header.isdecimal():
-        wait = timedelta(seconds=min(int(header), LONGEST_RETRY_AFTER.total_seconds()))
-    elif header:
-        wait = _until(header)
+    if header.isdecimal() and len(header) <= MOST_DIGITS:
+        wait = timedelta(seconds=int(header))
+    elif header and (moment := _read_date(header)):
+        wait = moment - datetime.now(UTC)
     elif in_text:
-        wait = timedelta(seconds=min(int(in_text[1]), LONGEST_RETRY_AFTER.total_seconds()))
+        wait = timedelta(seconds=int(in_text[1]))
     else:
         return None
     return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)
 
 
-def _until(date: str) -> timedelta:
+def _read_date(text: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(date)
+        moment = parsedate_to_datetime(text)
     except ValueError:
-        return timedelta(0)
-    return moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC)

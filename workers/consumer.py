@@ -1,6 +1,7 @@
 """From deliveries to envelopes, as many at a time as one worker should hold; knows nothing of what they mean."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeAlias
 
@@ -8,7 +9,7 @@ import structlog
 
 from common import metrics
 from common.envelope import Envelope, FrameUnreadableError, FrameUnsupportedError, decode_frame
-from common.queue.protocol import Delivery, Queue
+from common.queue.protocol import Delivery, Queue, QueueUnavailableError
 from workers.outcome import Outcome
 from workers.settlement import Settlement
 from workers.unexpected import note_unexpected
@@ -22,18 +23,33 @@ No more than keeps a worker busy: what waits in its buffer counts as delivered o
 SPLIT_AT_DELIVERY = 3
 """A frame that comes a third time has probably killed two workers."""
 
+BROKEN_PAUSE_SECONDS = 1.0
+"""Before a delivery that met a bug of ours is handed back: it comes again at once, and the bug with it."""
+
 Process: TypeAlias = Callable[[Envelope], Awaitable[list[Outcome]]]
 
 log = structlog.get_logger()
 
 
 class Consumer:
-    """Takes deliveries while fewer than ``uplinks_in_hand`` uplinks are being processed."""
+    """Takes deliveries while fewer than ``uplinks_in_hand`` uplinks are being processed.
 
-    def __init__(self, queue: Queue, process: Process, settlement: Settlement, *, uplinks_in_hand: int) -> None:
+    ``hurry`` is called when the time to stop is half over: processing should begin nothing new then.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        process: Process,
+        settlement: Settlement,
+        *,
+        uplinks_in_hand: int,
+        hurry: Callable[[], None] = lambda: None,
+    ) -> None:
         self._queue = queue
         self._process = process
         self._settlement = settlement
+        self._hurry = hurry
         self._in_hand = _InHand(uplinks_in_hand)
         self._handling: set[asyncio.Task[None]] = set()
 
@@ -46,14 +62,15 @@ class Consumer:
             stopped.cancel()
             taking.cancel()
             await asyncio.wait({taking})
-        if not taking.cancelled():
-            taking.result()  # deliveries ended by themselves: a bug, and this raises it
         await self._drain(grace)
+        if not stopping.is_set():
+            taking.result()
+            raise RuntimeError("the queue ended its deliveries by itself")
 
     async def _take(self, deliveries: AsyncIterator[Delivery]) -> None:
         async for delivery in deliveries:
             uplinks = delivery.message.uplinks
-            handling = asyncio.create_task(self._handle(delivery))
+            handling = asyncio.create_task(self._handle_guarded(delivery))
             self._handling.add(handling)
             self._in_hand.add(uplinks)
             handling.add_done_callback(lambda done, uplinks=uplinks: self._finish(done, uplinks))  # type: ignore[misc]
@@ -62,11 +79,19 @@ class Consumer:
     def _finish(self, handling: asyncio.Task[None], uplinks: int) -> None:
         self._handling.discard(handling)
         self._in_hand.remove(uplinks)
-        if not handling.cancelled() and (error := handling.exception()):
-            log.error("delivery.broken", exc_info=error)
+
+    async def _handle_guarded(self, delivery: Delivery) -> None:
+        """Hand a delivery that could not be settled back, so that it does not stay unsettled on a living connection."""
+        try:
+            await self._handle(delivery)
+        except Exception:
+            log.exception("delivery.broken", message_id=delivery.message_id, count=delivery.count)
+            await asyncio.sleep(BROKEN_PAUSE_SECONDS)
+            with contextlib.suppress(QueueUnavailableError):
+                await delivery.hand_back()
 
     async def _handle(self, delivery: Delivery) -> None:
-        """Give the delivery to whoever it is for; whatever happens, it is settled or stays with the queue."""
+        """Give the delivery to whoever it is for."""
         try:
             envelopes = decode_frame(delivery.message.body)
         except FrameUnsupportedError as error:
@@ -99,7 +124,10 @@ class Consumer:
         if not self._handling:
             return
         log.info("worker.draining", deliveries=len(self._handling), seconds=grace)
-        _, unfinished = await asyncio.wait(self._handling, timeout=grace)
+        _, unfinished = await asyncio.wait(self._handling, timeout=grace / 2)
+        self._hurry()
+        if unfinished:
+            _, unfinished = await asyncio.wait(unfinished, timeout=grace / 2)
         for handling in unfinished:  # their deliveries go back to the queue when the connection closes
             handling.cancel()
         if unfinished:

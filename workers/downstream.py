@@ -1,11 +1,12 @@
 """The two requests that Sluice makes downstream: resolve a serial, post the data of one device."""
 
 import asyncio
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-import aiohttp
 import httpx
 from pydantic import SecretStr
 
@@ -18,8 +19,8 @@ from workers.grouping import Post
 from workers.resolver import DeviceToken
 from workers.retrying import BlipRetrying
 
-CONNECTION_ERRORS = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, TimeoutError)
-"""httpx's transport over aiohttp lets some of aiohttp's own errors through."""
+TOKEN = re.compile(r"[!-~]{1,500}")
+"""What may be sent as a header: a token with a line break would end it and begin another."""
 
 
 class Downstream:
@@ -48,42 +49,74 @@ class Downstream:
 
     async def resolve(self, serial: Serial, key: AuthorizationKey, network: Network) -> DeviceToken:
         """Ask for the device token of a serial, with the network's token and the sender's authorization."""
-        authorization = key.token.get_secret_value()
-        path = f"/integration/network/resolve/{quote(serial, safe='')}/{quote(authorization, safe='')}"
-        headers = {"Authorization": network.token.get_secret_value()}
-        result = await self._blips.call(lambda: self._request("resolve", "GET", path, headers))
-        if not isinstance(result, str) or not result:
+        authorization, network_token = key.token.get_secret_value(), network.token.get_secret_value()
+        request = _Request(
+            route="resolve",
+            method="GET",
+            path=f"/integration/network/resolve/{quote(serial, safe='')}/{quote(authorization, safe='')}",
+            headers={"Authorization": network_token},
+            secrets=(authorization, quote(authorization, safe=""), network_token),
+        )
+        result = await self._blips.call(lambda: self._send(request))
+        if not isinstance(result, str) or not TOKEN.fullmatch(result):
             raise TransientError("the answer to resolve holds no device token")
         return DeviceToken(SecretStr(result))
 
     async def post(self, post: Post) -> None:
         """Post the records of one device; returns when the downstream has taken them."""
-        headers = {
-            "Device-Token": post.device_token.get_secret_value(),
-            "Content-Type": "application/json",
-            "Sluice-Uplinks": ",".join(resolved.mapped.uplink.id for resolved in post.uplinks),
-        }
-        await self._blips.call(lambda: self._request("data", "POST", "/data", headers, post.body))
+        device_token = post.device_token.get_secret_value()
+        request = _Request(
+            route="data",
+            method="POST",
+            path="/data",
+            headers={
+                "Device-Token": device_token,
+                "Content-Type": "application/json",
+                "Sluice-Uplinks": ",".join(resolved.mapped.uplink.id for resolved in post.uplinks),
+            },
+            body=post.body,
+            secrets=(device_token,),
+        )
+        await self._blips.call(lambda: self._send(request))
 
-    async def _request(
-        self, route: str, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
-    ) -> Any:
-        url = self._directory.current.downstream.url + path
-        async with self._slots:
-            try:
-                with metrics.DOWNSTREAM_SECONDS.labels(route).time():
-                    async with asyncio.timeout(self._seconds):
-                        response = await self._client.request(method, url, headers=headers, content=body)
-                result = read_answer(response.status_code, response.headers, response.content)
-            except CONNECTION_ERRORS as error:
-                # Its own text may hold the URL, and the resolve URL holds a key.
-                self.unavailable = f"{type(error).__name__} on {route}"
-                raise TransientError(self.unavailable) from None
-            except TransientError as error:
-                self.unavailable = f"{error} on {route}"
-                raise
-            except RejectedError:
-                self.unavailable = None
-                raise
+    async def _send(self, request: "_Request") -> Any:
+        """Give the result of the answer, or raise what it means, and remember whether the downstream is there."""
+        try:
+            async with self._slots:
+                response = await self._fetch(request)
+            result = read_answer(response.status_code, response.headers, response.content)
+        except TransientError as error:
+            error.mask(request.secrets)
+            self.unavailable = f"{error} on {request.route}"
+            raise
+        except RejectedError as error:
+            error.mask(request.secrets)
+            self.unavailable = None
+            raise
         self.unavailable = None
         return result
+
+    async def _fetch(self, request: "_Request") -> httpx.Response:
+        url = self._directory.current.downstream.url + request.path
+        try:
+            with metrics.DOWNSTREAM_SECONDS.labels(request.route).time():
+                async with asyncio.timeout(self._seconds):
+                    return await self._client.request(
+                        request.method, url, headers=request.headers, content=request.body
+                    )
+        except Exception as error:  # noqa: BLE001 - see below
+            # Whatever a server or a network can do to a client says nothing about the uplink. The error's own text may
+            # hold the URL, and the resolve URL holds a key.
+            raise TransientError(type(error).__name__) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One request, with what must not be repeated from its answer: a server may quote what it was asked."""
+
+    route: str
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    secrets: tuple[str, ...]
+    body: bytes | None = None

@@ -3,6 +3,8 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 from common.reason import Reason
 from workers.answers import RejectedError, ThrottledError, TransientError, UnauthorizedError
@@ -12,6 +14,10 @@ from workers.outcome import DeadLettered, Delivered, Outcome, RetryLater
 from workers.resolver import ResolvedUplink, Resolver
 from workers.unexpected import note_unexpected
 
+HOLD_SECONDS = 600.0
+"""How long the posts of one request may take before the rest goes back to the queue: a third of the time after which
+RabbitMQ takes an unacked delivery for lost."""
+
 
 class Posting:
     """Posts what grouping made: devices side by side, the posts of one device one after another."""
@@ -19,51 +25,63 @@ class Posting:
     def __init__(self, downstream: Downstream, resolver: Resolver) -> None:
         self._downstream = downstream
         self._resolver = resolver
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Begin no further post: what is under way ends, and the rest goes back to the queue untried."""
+        self._is_stopping = True
 
     async def post_all(self, posts: Sequence[Post]) -> list[Outcome]:
         """Give an outcome for each uplink of the posts."""
+        until = asyncio.get_running_loop().time() + HOLD_SECONDS
         by_device: dict[str, deque[Post]] = {}
         for post in posts:
             by_device.setdefault(post.device_token.get_secret_value(), deque()).append(post)
-        outcomes = await asyncio.gather(*(self._post_in_order(remaining) for remaining in by_device.values()))
+        outcomes = await asyncio.gather(*(self._post_in_order(remaining, until) for remaining in by_device.values()))
         return [outcome for device in outcomes for outcome in device]
 
-    async def _post_in_order(self, remaining: deque[Post]) -> list[Outcome]:
+    async def _post_in_order(self, remaining: deque[Post], until: float) -> list[Outcome]:
         """Post for one device until nothing remains, or until the downstream cannot take it now."""
         outcomes: list[Outcome] = []
+        has_fresh_token = False
         while remaining:
+            if self._is_stopping or asyncio.get_running_loop().time() > until:
+                return [*outcomes, *_hold_back(remaining, "not tried: the worker had no more time for this request")]
             post = remaining.popleft()
             try:
-                await self._post_with_good_token(post)
+                await self._downstream.post(post)
             except UnauthorizedError as error:
-                outcomes.extend(_dead_letter(post.uplinks, error))
+                if has_fresh_token:
+                    outcomes.extend(_dead_letter(post.uplinks, error))
+                else:
+                    has_fresh_token = True
+                    unresolved, remaining = await self._renew_token(post, remaining)
+                    outcomes.extend(unresolved)
             except RejectedError as error:
                 if len(post.uplinks) > 1:  # one bad record has the whole body refused: find it, deliver the others
                     remaining.extendleft(reversed(split_post(post)))
                 else:
                     outcomes.extend(_dead_letter(post.uplinks, error))
             except TransientError as error:
-                return [*outcomes, *_retry(post.uplinks, error), *_hold_back(remaining, error)]
+                detail = f"not tried: an earlier post for this device failed: {error}"
+                return [*outcomes, *_retry(post.uplinks, error), *_hold_back(remaining, detail, error.retry_after)]
             except Exception as error:  # noqa: BLE001 - a bug met in one post may not take the others with it
                 outcomes.extend(note_unexpected(resolved.mapped.uplink, error) for resolved in post.uplinks)
             else:
                 outcomes.extend(Delivered(resolved.mapped.uplink) for resolved in post.uplinks)
         return outcomes
 
-    async def _post_with_good_token(self, post: Post) -> None:
-        """Post; where the downstream refuses the remembered token, resolve it afresh, once."""
-        try:
-            await self._downstream.post(post)
-        except UnauthorizedError:
-            mapped = post.uplinks[0].mapped
-            self._resolver.forget(mapped, post.device_token)
-            match await self._resolver.resolve(mapped):
-                case ResolvedUplink(device_token=device_token):
-                    await self._downstream.post(with_token(post, device_token))
-                case RetryLater(detail=detail, wait=wait):
-                    raise TransientError(detail, wait) from None
-                case DeadLettered(detail=detail):
-                    raise UnauthorizedError(detail) from None
+    async def _renew_token(self, refused: Post, remaining: deque[Post]) -> tuple[list[Outcome], deque[Post]]:
+        """Ask once more for the device whose remembered token was refused.
+
+        Gives all posts that remain with the fresh token, or the resolver's outcome for each uplink of the refused one.
+        """
+        mapped = refused.uplinks[0].mapped
+        self._resolver.forget(mapped, refused.device_token)
+        afresh = await self._resolver.resolve(mapped)
+        if isinstance(afresh, ResolvedUplink):
+            return [], deque(with_token(post, afresh.device_token) for post in [refused, *remaining])
+        return [replace(afresh, uplink=resolved.mapped.uplink) for resolved in refused.uplinks], remaining
 
 
 def _dead_letter(uplinks: Iterable[ResolvedUplink], error: RejectedError) -> list[Outcome]:
@@ -71,24 +89,23 @@ def _dead_letter(uplinks: Iterable[ResolvedUplink], error: RejectedError) -> lis
 
 
 def _retry(uplinks: Iterable[ResolvedUplink], error: TransientError) -> list[Outcome]:
-    reason = Reason.DOWNSTREAM_THROTTLED if isinstance(error, ThrottledError) else Reason.DOWNSTREAM_UNAVAILABLE
-    return [RetryLater(resolved.mapped.uplink, reason, str(error), error.retry_after) for resolved in uplinks]
+    """Try again later. Being throttled is no failure of the uplink, and costs it no attempt."""
+    throttled = isinstance(error, ThrottledError)
+    reason = Reason.DOWNSTREAM_THROTTLED if throttled else Reason.DOWNSTREAM_UNAVAILABLE
+    return [
+        RetryLater(resolved.mapped.uplink, reason, str(error), error.retry_after, counts=not throttled)
+        for resolved in uplinks
+    ]
 
 
-def _hold_back(remaining: Iterable[Post], error: TransientError) -> list[Outcome]:
+def _hold_back(remaining: Iterable[Post], detail: str, wait: timedelta | None = None) -> list[Outcome]:
     """Keep the device's later posts in order, and untried: they come back apart from the one that failed.
 
     Their attempt does not count, and so they travel in a frame of their own: an uplink that the downstream cannot bear
     delays its neighbours by one step of the ladder and does not take them down with it.
     """
     return [
-        RetryLater(
-            resolved.mapped.uplink,
-            Reason.DOWNSTREAM_UNAVAILABLE,
-            f"not tried: an earlier post for this device failed: {error}",
-            error.retry_after,
-            counts=False,
-        )
+        RetryLater(resolved.mapped.uplink, Reason.DOWNSTREAM_UNAVAILABLE, detail, wait, counts=False)
         for post in remaining
         for resolved in post.uplinks
     ]

@@ -92,9 +92,9 @@ def _is_exhausted(outcome: RetryLater, ladder: Ladder) -> bool:
 
 
 def _choose_delay(outcome: RetryLater, ladder: Ladder) -> timedelta:
-    if outcome.wait is not None:
-        return ladder.step_for(outcome.wait)
-    return ladder.delay_after(outcome.uplink.envelope.attempt)
+    """A wait that was asked for makes the ladder's step longer, never shorter: the budget has to last its day."""
+    step = ladder.delay_after(outcome.uplink.envelope.attempt)
+    return step if outcome.wait is None else max(step, ladder.step_for(outcome.wait))
 
 
 def _build_message(uplinks: Sequence[Uplink], attempt: int, now: datetime) -> Message:

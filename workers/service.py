@@ -1,7 +1,9 @@
 """The worker as a role: its parts, put together."""
 
 import asyncio
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
+import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 from starlette.applications import Starlette
@@ -19,12 +21,25 @@ from workers.resolver import Resolver
 from workers.retrying import BlipRetrying
 from workers.settlement import Settlement
 
+QUEUE_POLL_SECONDS = 0.1
+
+KEEP_ALIVE_SECONDS = 30
+"""How long an idle connection downstream is kept for the next post."""
+
 
 class Worker:
     """``sluice worker``."""
 
-    def __init__(self, settings: Settings, queue: Queue, directory: DirectorySource) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        queue: Queue,
+        directory: DirectorySource,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._settings = settings
+        self._transport = transport
         self._queue = queue
         self._directory = directory
         self._downstream: Downstream | None = None
@@ -35,7 +50,7 @@ class Worker:
     async def run(self, stopping: asyncio.Event) -> None:
         """Consume until ``stopping`` is set, then finish what is in hand."""
         settings = self._settings
-        async with create_client(settings) as client:
+        async with create_client(settings, self._transport) as client:
             downstream = self._downstream = Downstream(
                 client,
                 self._directory,
@@ -49,11 +64,21 @@ class Worker:
                 found_ttl=settings.resolver_found_ttl,
                 unknown_ttl=settings.resolver_unknown_ttl,
             )
-            pipeline = Pipeline(self._directory, resolver, Posting(downstream, resolver))
+            posting = Posting(downstream, resolver)
+            pipeline = Pipeline(self._directory, resolver, posting)
             settlement = Settlement(self._queue, settings.ladder)
-            consumer = Consumer(self._queue, pipeline.process, settlement, uplinks_in_hand=settings.uplinks_in_hand)
-            self.health.started = True
+            consumer = Consumer(
+                self._queue, pipeline.process, settlement, uplinks_in_hand=settings.uplinks_in_hand, hurry=posting.stop
+            )
+            noting = asyncio.create_task(self._note_queue())
             await consumer.run(stopping, grace=settings.shutdown_timeout)
+            noting.cancel()
+
+    async def _note_queue(self) -> None:
+        """Be ready from the moment when the queue is there for the first time."""
+        while self._queue.unavailable is not None:  # noqa: ASYNC110 - a queue has no event for it
+            await asyncio.sleep(QUEUE_POLL_SECONDS)
+        self.health.started = True
 
     def _degraded(self) -> list[str]:
         parts = {
@@ -64,16 +89,21 @@ class Worker:
         return [f"{part}: {why}" for part, why in parts.items() if why]
 
 
-def create_client(settings: Settings) -> httpx.AsyncClient:
-    """Give the client for everything downstream.
+def create_client(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """Give the client for everything downstream; ``transport`` is another way there than over the network.
 
     httpx's own transport manages some 300 posts a second here, aiohttp beneath the same interface several times that.
-    No redirects and no environment proxies: an answer from anywhere else is not the downstream's.
+    No redirects and no environment proxies: an answer from anywhere else is not the downstream's. No cookies: what is
+    said to one tenant's request has no place in another's.
     """
-    in_flight = settings.posts_in_flight
-    limits = httpx.Limits(max_connections=in_flight, max_keepalive_connections=in_flight, keepalive_expiry=30)
+
+    def create_session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=settings.posts_in_flight, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
     return httpx.AsyncClient(
-        transport=AiohttpTransport(limits=limits, trust_env=False),
+        transport=transport or AiohttpTransport(client=create_session),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         timeout=settings.downstream_timeout,
         follow_redirects=False,
     )

@@ -5,7 +5,7 @@ a loss.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -47,7 +47,7 @@ class Settlement:
         """Settle a frame that was processed, each uplink by its own outcome."""
         remainder = plan_remainder(outcomes, self._ladder, datetime.now(UTC))
         await self._finish(delivery, remainder)
-        self._note_outcomes(delivery, outcomes)
+        self._note_outcomes(delivery, outcomes, {letter.uplink_id for letter in remainder.letters})
 
     async def split(self, delivery: Delivery, envelopes: Sequence[Envelope]) -> None:
         """Replace a frame that has probably killed a worker by one message per uplink."""
@@ -72,18 +72,22 @@ class Settlement:
         log.warning("delivery.put_off", message_id=delivery.message_id, detail=detail)
 
     async def _finish(self, delivery: Delivery, remainder: Remainder) -> None:
-        await self._make_durable(remainder)
         try:
+            if not delivery.is_lost:
+                await self._make_durable(delivery, remainder)
             await delivery.ack()
         except QueueUnavailableError as error:  # it will come again, and what was delivered is delivered twice
             log.warning("delivery.lost", message_id=delivery.message_id, why=str(error))
+            return
         for letter in remainder.letters:
             self._note_letter(letter)
 
-    async def _make_durable(self, remainder: Remainder) -> None:
-        """Publish until the queue has everything; only the end of this process ends the tries."""
+    async def _make_durable(self, delivery: Delivery, remainder: Remainder) -> None:
+        """Publish until the queue has everything, or until the delivery is lost: then it comes again as a whole."""
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(QueueUnavailableError),
+            stop=lambda _: delivery.is_lost,
+            reraise=True,
             wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_SECONDS),
         )
         if remainder.letters:
@@ -106,7 +110,7 @@ class Settlement:
                 suppressed=self._log_budget.take_suppressed(letter.reason),
             )
 
-    def _note_outcomes(self, delivery: Delivery, outcomes: Sequence[Outcome]) -> None:
+    def _note_outcomes(self, delivery: Delivery, outcomes: Sequence[Outcome], dead: Collection[str]) -> None:
         now = datetime.now(UTC)
         counts: Counter[str] = Counter()
         for outcome in outcomes:
@@ -117,9 +121,9 @@ class Settlement:
                     metrics.DELIVERY_SECONDS.observe((now - uplink.envelope.arrived_at).total_seconds())
                 case SetAside():
                     metrics.UPLINKS_SET_ASIDE.inc()
-                case RetryLater(reason=reason):
+                case RetryLater(uplink=uplink, reason=reason) if uplink.id not in dead:
                     metrics.UPLINKS_RETRIED.labels(reason).inc()
-                case DeadLettered():
+                case RetryLater() | DeadLettered():
                     pass  # counted with its letter
                 case _:
                     assert_never(outcome)

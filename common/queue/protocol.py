@@ -14,6 +14,10 @@ from common.dead_letter import DeadLetter, Disposition
 from common.envelope import FRAME_VERSION
 
 
+class QueueUrlError(ValueError):
+    """No engine keeps a queue at such a URL."""
+
+
 class QueueUnavailableError(Exception):
     """The queue did not take, or did not confirm, what it was given: away, blocked, full or refusing.
 
@@ -53,6 +57,10 @@ class Delivery(Protocol):
     @property
     def count(self) -> int:
         """Which delivery of this message this is, from 1. More than 1: an earlier consumer died or handed it back."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection that brought it is gone: it can no longer be settled, and will be delivered again."""
 
     @property
     def poisoned(self) -> bool:

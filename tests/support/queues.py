@@ -19,11 +19,11 @@ class FakeDelivery:
     message_id: str = "0b3c6d0e5f8f4c1f9d6a7e8899aabbcc"
     count: int = 1
     poisoned: bool = False
-    connection_is_lost: bool = False
+    is_lost: bool = False
     settled: list[str] = field(default_factory=list)
 
     async def ack(self) -> None:
-        if self.connection_is_lost:
+        if self.is_lost:
             raise QueueUnavailableError("the connection is gone")
         self.settled.append("ack")
 

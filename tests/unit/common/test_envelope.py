@@ -3,6 +3,8 @@ import pytest
 from common.envelope import FrameUnreadableError, FrameUnsupportedError, decode_frame, encode_frame, join_frame
 from tests.support.uplinks import build_envelope
 
+OVERFLOWING = encode_frame([build_envelope()]).replace(b"2026-11-21T01:23:45.678901Z", b"0001-01-01T00:00:00+14:00")
+
 
 def test_a_frame_comes_out_as_it_went_in() -> None:
     envelopes = [build_envelope({"serial": "A"}, {"serial": "B"}), build_envelope(None), build_envelope([{"n": 1}])]
@@ -19,7 +21,18 @@ def test_an_uplinks_id_is_its_group_and_index() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"\xff", b"[]", b"3", b"null", b"{}", b'{"version":1}', b'{"version":1,"envelopes":[{}]}', b'{"version":[]}'],
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"3",
+        b"null",
+        b"{}",
+        b'{"version":1}',
+        b'{"version":1,"envelopes":[{}]}',
+        b'{"version":[]}',
+        OVERFLOWING,
+    ],
 )
 def test_anything_else_is_no_frame(body: bytes) -> None:
     with pytest.raises(FrameUnreadableError):

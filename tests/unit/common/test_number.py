@@ -54,3 +54,7 @@ def test_a_number_or_the_text_of_one_is_read(value: object, number: float) -> No
 )
 def test_anything_else_is_no_number(value: object) -> None:
     assert read_number(value) is None
+
+
+def test_a_string_of_thousands_of_digits_is_no_number() -> None:
+    assert read_number("0" * 5_000) is None

@@ -82,3 +82,9 @@ def test_rules_compare_by_what_they_say_whether_used_or_not() -> None:
     used.normalise("70B3D5E75E0A1B01")
     assert used == SerialRule(EUI, "upper")
     assert hash(used) == hash(SerialRule(EUI, "upper"))
+
+
+@pytest.mark.parametrize("serial", [".", ".."])
+def test_a_step_in_a_path_is_no_serial(serial: str) -> None:
+    with pytest.raises(SerialMalformedError, match="step in a path"):
+        SerialRule().normalise(serial)

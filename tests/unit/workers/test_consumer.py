@@ -1,15 +1,16 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from common.envelope import Envelope, encode_frame
 from common.ladder import Ladder
-from common.queue.protocol import Message
+from common.queue.protocol import Message, MessageTooLargeError
 from common.reason import Reason
 from tests.support.queues import FakeDelivery, FakeQueue
 from tests.support.uplinks import build_envelope
 from tests.support.waiting import eventually
+from workers import consumer as module
 from workers.consumer import SPLIT_AT_DELIVERY, Consumer
 from workers.outcome import Delivered, Outcome
 from workers.settlement import Settlement
@@ -39,7 +40,14 @@ class Running:
         self.queue = FakeQueue()
         self.process = Processor()
         self.stopping = asyncio.Event()
-        consumer = Consumer(self.queue, self.process, Settlement(self.queue, Ladder()), uplinks_in_hand=uplinks_in_hand)
+        self.hurry: Callable[[], None] = lambda: None
+        consumer = Consumer(
+            self.queue,
+            self.process,
+            Settlement(self.queue, Ladder()),
+            uplinks_in_hand=uplinks_in_hand,
+            hurry=lambda: self.hurry(),  # noqa: PLW0108 - a test sets it later
+        )
         self.task = asyncio.create_task(consumer.run(self.stopping, grace=0.2))
 
     def deliver(self, *envelopes: Envelope, count: int = 1, poisoned: bool = False) -> FakeDelivery:
@@ -142,6 +150,27 @@ async def test_stopping_finishes_what_is_in_hand_and_takes_nothing_new() -> None
     running.process.may_finish.set()
     await running.task
     assert (delivery.settled, late.settled) == (["ack"], [])
+
+
+async def test_a_worker_whose_time_is_half_over_is_told_to_hurry_and_settles_what_it_has() -> None:
+    running = Running()
+    running.process.may_finish.clear()
+    running.hurry = running.process.may_finish.set
+    delivery = running.deliver(batch(1))
+    await eventually(lambda: running.process.seen)
+    running.stopping.set()
+    await running.task
+    assert delivery.settled == ["ack"]
+
+
+async def test_a_delivery_that_cannot_be_settled_is_handed_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BROKEN_PAUSE_SECONDS", 0)
+    running = Running()
+    running.queue.refuse(MessageTooLargeError("too large"))
+    delivery = running.deliver_body(b"no frame", 1)
+    await eventually(lambda: delivery.settled == ["hand_back"])
+    running.stopping.set()
+    await running.task
 
 
 async def test_what_is_not_finished_within_the_grace_stays_with_the_queue() -> None:

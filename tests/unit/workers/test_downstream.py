@@ -3,6 +3,7 @@ import pytest
 from pydantic import SecretStr
 
 from common.serial import Serial
+from common.settings import Settings
 from tests.support.directories import StaticDirectory, build_directory, build_key, build_network
 from tests.support.uplinks import build_resolved
 from workers import retrying
@@ -11,6 +12,7 @@ from workers.downstream import Downstream
 from workers.grouping import group_into_posts
 from workers.resolver import DeviceToken
 from workers.retrying import BlipRetrying
+from workers.service import create_client
 
 YES = {"status": True, "result": "01369696-0000-0000-0000-feb5ddca1751"}
 
@@ -111,6 +113,40 @@ async def test_an_error_of_the_connection_says_nothing_of_the_url_which_holds_a_
     assert "at-factory" not in str(error.value)
     assert error.value.__cause__ is None
     assert error.value.__suppress_context__
+
+
+async def test_a_server_that_quotes_the_request_gives_no_key_away() -> None:
+    message = "Cannot GET /integration/network/resolve/A/k%2F1 (k/1, n-lorawan)"
+    server = Server(httpx.Response(404, json={"status": False, "message": message}))
+    with pytest.raises(RejectedError) as error:
+        await build_downstream(server).resolve(Serial("A"), build_key(token="k/1"), build_network("lorawan"))
+    assert str(error.value) == "404: Cannot GET /integration/network/resolve/A/*** (***, ***)"
+
+
+@pytest.mark.parametrize("token", ["a\r\nX: b", "t\u00f6ken", "two words", "x" * 501])
+async def test_a_token_that_is_no_header_value_is_no_token(token: str) -> None:
+    downstream = build_downstream(Server(httpx.Response(200, json={"status": True, "result": token})))
+    with pytest.raises(TransientError, match="no device token"):
+        await downstream.resolve(Serial("A"), build_key(), build_network())
+
+
+async def test_any_error_of_the_client_says_nothing_about_the_uplink() -> None:
+    with pytest.raises(TransientError, match="UnicodeEncodeError"):
+        await build_downstream(Server(UnicodeEncodeError("ascii", "x", 0, 1, "no"))).resolve(
+            Serial("A"), build_key(), build_network()
+        )
+
+
+async def test_no_cookie_is_kept() -> None:
+    server = Server(httpx.Response(200, json=YES, headers={"Set-Cookie": "session=1; Path=/"}))
+    settings = Settings()
+    async with create_client(settings, httpx.MockTransport(server)) as client:
+        downstream = Downstream(
+            client, StaticDirectory(build_directory(build_key())), BlipRetrying(0), in_flight=2, seconds=30
+        )
+        for serial in ("A", "B"):
+            await downstream.resolve(Serial(serial), build_key(), build_network())
+    assert ["cookie" in request.headers for request in server.requests] == [False, False]
 
 
 async def test_unavailable_follows_the_answers() -> None:

@@ -7,6 +7,7 @@ from common.directory.model import AuthorizationKey, Network
 from common.reason import Reason
 from common.serial import Serial
 from tests.support.uplinks import build_mapped, build_resolved, build_uplinks
+from workers import posting as module
 from workers.answers import RejectedError, ThrottledError, TransientError, UnauthorizedError
 from workers.grouping import Post, group_into_posts
 from workers.outcome import DeadLettered, Delivered, Outcome, RetryLater
@@ -105,7 +106,8 @@ async def test_a_transient_failure_holds_the_later_posts_of_the_device_back_untr
     assert isinstance(tried, RetryLater)
     assert isinstance(held, RetryLater)
     assert isinstance(last, RetryLater)
-    assert (tried.reason, tried.counts, held.counts, last.counts) == (reason, True, False, False)
+    throttled = reason is Reason.DOWNSTREAM_THROTTLED
+    assert (tried.reason, tried.counts, held.counts, last.counts) == (reason, not throttled, False, False)
     assert ("a", [2]) not in downstream.posts
 
 
@@ -123,16 +125,53 @@ async def test_a_fresh_token_that_is_refused_too_is_permanent(posting: Posting, 
     assert downstream.posts == [("a", [0, 1]), ("fresh", [0, 1])]
 
 
-async def test_a_refused_token_whose_resolver_is_away_is_retried(posting: Posting, downstream: FakeDownstream) -> None:
-    downstream.rule = lambda _token, _indexes: UnauthorizedError("401")
-    downstream.resolve_error = TransientError("503")
-    assert isinstance((await post(posting, uplink(0)))[0], RetryLater)
+async def test_a_fresh_token_serves_the_later_posts_of_its_device_too(
+    posting: Posting, downstream: FakeDownstream
+) -> None:
+    downstream.rule = lambda token, _: UnauthorizedError("401") if token == "stale" else None
+    await post(posting, *(uplink(n, device="stale", payload=True) for n in range(3)))
+    assert downstream.posts == [("stale", [0]), ("fresh", [0]), ("fresh", [1]), ("fresh", [2])]
+    assert len(downstream.resolved) == 1
 
 
-async def test_a_refused_token_whose_device_is_gone_is_permanent(posting: Posting, downstream: FakeDownstream) -> None:
+@pytest.mark.parametrize(
+    ("error", "outcome", "reason"),
+    [
+        (TransientError("503"), RetryLater, Reason.RESOLVER_UNAVAILABLE),
+        (UnauthorizedError("401"), RetryLater, Reason.AUTHORIZATION_REFUSED),
+        (RejectedError("404: Device Not Found"), DeadLettered, Reason.SERIAL_UNKNOWN),
+    ],
+)
+async def test_a_refused_token_that_cannot_be_resolved_afresh_has_the_resolvers_outcome_for_each_uplink(
+    posting: Posting, downstream: FakeDownstream, error: Exception, outcome: type, reason: Reason
+) -> None:
     downstream.rule = lambda _token, _indexes: UnauthorizedError("401")
-    downstream.resolve_error = RejectedError("404: Device Not Found")
-    assert isinstance((await post(posting, uplink(0)))[0], DeadLettered)
+    downstream.resolve_error = error
+    outcomes = await post(posting, uplink(0), uplink(1))
+    assert {index: (type(each), getattr(each, "reason", None)) for index, each in outcomes.items()} == {
+        0: (outcome, reason),
+        1: (outcome, reason),
+    }
+
+
+async def test_a_worker_that_stops_begins_no_further_post(posting: Posting, downstream: FakeDownstream) -> None:
+    def stop_at_the_second(_token: str, indexes: list[int]) -> None:
+        if indexes == [1]:
+            posting.stop()
+
+    downstream.rule = stop_at_the_second
+    outcomes = await post(posting, *(uplink(n, payload=True) for n in range(4)))
+    assert [type(outcomes[n]) for n in range(4)] == [Delivered, Delivered, RetryLater, RetryLater]
+    assert not any(outcome.counts for outcome in outcomes.values() if isinstance(outcome, RetryLater))
+
+
+async def test_a_request_that_takes_too_long_goes_back_to_the_queue(
+    posting: Posting, downstream: FakeDownstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HOLD_SECONDS", -1)
+    outcomes = await post(posting, uplink(0))
+    assert isinstance(outcomes[0], RetryLater)
+    assert downstream.posts == []
 
 
 async def test_a_bug_met_in_one_post_is_kept_to_it(posting: Posting, downstream: FakeDownstream) -> None:

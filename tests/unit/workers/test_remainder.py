@@ -71,6 +71,12 @@ def test_a_wait_that_was_asked_for_is_rounded_up_to_a_step(asked: int, step: int
     assert only_retry(plan(retry))[1] == timedelta(seconds=step)
 
 
+def test_a_wait_that_was_asked_for_never_shortens_a_step() -> None:
+    (uplink,) = build_uplinks(1, attempt=3)
+    retry = RetryLater(uplink, Reason.DOWNSTREAM_UNAVAILABLE, "503", wait=timedelta(seconds=1))
+    assert only_retry(plan(retry))[1] == timedelta(seconds=120)
+
+
 def test_out_of_attempts_is_dead_with_the_last_reason() -> None:
     (uplink,) = build_uplinks(1, attempt=4)
     remainder = plan(RetryLater(uplink, Reason.DOWNSTREAM_UNAVAILABLE, "503: away"))

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from common.envelope import decode_frame
@@ -61,12 +63,28 @@ async def test_a_queue_that_does_not_take_the_remainder_is_tried_until_it_does(
     assert (len(queue.letters), delivery.settled) == (1, ["ack"])
 
 
-async def test_a_delivery_whose_connection_is_lost_is_left_to_come_again(
-    settlement: Settlement, delivery: FakeDelivery
+async def test_a_delivery_that_is_lost_comes_again_as_a_whole_and_nothing_of_it_is_published(
+    settlement: Settlement, queue: FakeQueue, delivery: FakeDelivery
 ) -> None:
-    delivery.connection_is_lost = True
-    await settlement.settle(delivery, [Delivered(uplink) for uplink in build_uplinks(1)])
-    assert delivery.settled == []
+    delivery.is_lost = True
+    done, later = build_uplinks(2)
+    await settlement.settle(delivery, [Delivered(done), RetryLater(later, Reason.DOWNSTREAM_UNAVAILABLE, "503")])
+    assert (delivery.settled, queue.later) == ([], [])
+
+
+async def test_a_delivery_that_is_lost_while_the_queue_is_away_ends_the_tries(
+    settlement: Settlement, queue: FakeQueue, delivery: FakeDelivery
+) -> None:
+    (uplink,) = build_uplinks(1)
+    queue.refuse(QueueUnavailableError("away"))
+    settling = asyncio.create_task(
+        settlement.settle(delivery, [RetryLater(uplink, Reason.DOWNSTREAM_UNAVAILABLE, "503")])
+    )
+    await asyncio.sleep(0)  # it has begun, and been refused
+    delivery.is_lost = True
+    queue.refuse(QueueUnavailableError("away"))
+    await asyncio.wait_for(settling, 5)
+    assert (delivery.settled, queue.later) == ([], [])
 
 
 async def test_a_split_frame_becomes_one_message_per_uplink(
