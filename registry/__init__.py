@@ -1,0 +1,1 @@
+"""Networks, serial numbers, tokens, connectors, devices, authorizations, data: TagoIO's network integration."""

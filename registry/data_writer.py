@@ -1,0 +1,225 @@
+"""Storing what is posted: the posts that wait together share one transaction, and no uplink is stored twice.
+
+A transaction of its own for each post would cost three quarters of the throughput. While one is being committed, what
+is posted meanwhile waits, and is stored in the next.
+
+**Once each.** An uplink's id and its records are committed together, per device. A post whose ids are all known was
+stored before, and its sender missed the answer: it succeeds and stores nothing. Where some of its ids are known and
+some are not, nothing is stored either, and the answer is 409. A record tells its group but not its uplink, so which of
+the records are new cannot be known: storing all would double the known uplinks, storing none would lose the others. The
+sender divides the post, as it does with any that is refused, and a post of one uplink is either known or new.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+import structlog
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from registry.database import Database
+from registry.ids import create_ids
+from registry.records import Record
+from registry.refusal import RefusedError, conflict, denied, unavailable
+from registry.schema import RECORDS, STORED_UPLINKS
+
+MOST_ROWS = 500
+"""Of one transaction, which takes some 30 ms then: nobody waits much longer, and nothing is gained beyond."""
+
+MOST_WAITING_ROWS = 20_000
+"""Beyond this, posts are answered 503: more than a second of work waits."""
+
+REMEMBERED = timedelta(days=7)
+"""How long an uplink's id is known. Senders give up after about a day; a dead letter is replayed within the week."""
+
+FORGETTING_SLICE = timedelta(minutes=1)
+"""How much is forgotten in one transaction, so that no post waits for it."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePost:
+    """The records of one ``POST /data``, and the uplinks that they come from where the sender names them."""
+
+    device_id: str
+    records: Sequence[Record]
+    uplink_ids: Sequence[str] = ()
+
+    @property
+    def rows(self) -> int:
+        """Rows that this post writes."""
+        return len(self.records) + len(self.uplink_ids)
+
+
+_Outcome: TypeAlias = int | Exception
+"""Of a post: how many records were stored, or why none was."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """A post on its way into the database."""
+
+    post: DevicePost
+    stored: asyncio.Future[int]
+
+
+class DataWriter:
+    """Stores posts. Whoever closes the database waits for :meth:`settle` first."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_rows = 0
+        self._storing: asyncio.Task[None] | None = None
+        self.unavailable: str | None = None
+        """Why the last transaction could not be committed, or None."""
+
+    async def store(self, post: DevicePost) -> int:
+        """Return when the post is durably stored, with the number of records: 0 when it had been stored before.
+
+        Raises :class:`registry.refusal.RefusedError`: 409 when only some of its uplinks are known, 401 when its device
+        is gone, 503 when the database cannot take it now.
+        """
+        if self._waiting_rows and self._waiting_rows + post.rows > MOST_WAITING_ROWS:
+            raise unavailable("Too many posts wait to be stored")
+        waiting = _Waiting(post, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._waiting_rows += post.rows
+        if self._storing is None:
+            self._storing = asyncio.create_task(self._store_waiting())
+        return await waiting.stored
+
+    async def settle(self) -> None:
+        """Wait until nothing waits any more."""
+        if self._storing is not None:
+            await self._storing
+
+    async def forget_uplinks(self, now: datetime) -> None:
+        """Forget the uplinks that were stored longer ago than they are remembered."""
+        until = now - REMEMBERED
+        while True:
+            async with self._database.writing() as connection:
+                oldest = (await connection.execute(select(func.min(STORED_UPLINKS.c.stored_at)))).scalar_one()
+                if oldest is None or oldest > until:
+                    return
+                end = min(oldest + FORGETTING_SLICE, until)
+                await connection.execute(delete(STORED_UPLINKS).where(STORED_UPLINKS.c.stored_at <= end))
+
+    async def _store_waiting(self) -> None:
+        try:
+            while self._waiting:
+                await self._store_batch(self._take_batch())
+        finally:
+            self._storing = None
+
+    def _take_batch(self) -> list[_Waiting]:
+        """Take what waits, in order, up to the bound; never nothing."""
+        batch = [self._waiting.popleft()]
+        rows = batch[0].post.rows
+        while self._waiting and rows + self._waiting[0].post.rows <= MOST_ROWS:
+            batch.append(self._waiting.popleft())
+            rows += batch[-1].post.rows
+        self._waiting_rows -= rows
+        return batch
+
+    async def _store_batch(self, batch: Sequence[_Waiting]) -> None:
+        outcomes: Sequence[_Outcome]
+        try:
+            outcomes = await self._commit([waiting.post for waiting in batch])
+            self._note_availability(None)
+        except (OperationalError, OSError) as error:  # the disk is full, another process holds the lock
+            self._note_availability(error)
+            outcomes = [unavailable("The registry cannot store records at the moment")] * len(batch)
+        except Exception as error:  # noqa: BLE001 - it reaches whoever posted, whose answer and log it becomes
+            if len(batch) > 1:  # one of the posts is at fault: alone, each finds out whether it is
+                for waiting in batch:
+                    await self._store_batch([waiting])
+                return
+            # Nothing refers to anything but its device, which is gone since its token was looked up.
+            outcomes = [denied() if isinstance(error, IntegrityError) else error]
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            _settle(waiting, outcome)
+
+    def _note_availability(self, error: Exception | None) -> None:
+        why = None if error is None else f"cannot store records: {type(error).__name__}"
+        if why != self.unavailable:
+            log.warning("database.failed" if why else "database.recovered", why=why, exc_info=error)
+        self.unavailable = why
+
+    async def _commit(self, posts: Sequence[DevicePost]) -> list[_Outcome]:
+        async with self._database.writing() as connection:
+            known = await _find_known(connection, posts)
+            outcomes: list[_Outcome] = []
+            fresh: list[DevicePost] = []
+            for post in posts:
+                seen = [uplink_id for uplink_id in post.uplink_ids if (uplink_id, post.device_id) in known]
+                if not seen:
+                    known.update((uplink_id, post.device_id) for uplink_id in post.uplink_ids)
+                    fresh.append(post)
+                    outcomes.append(len(post.records))
+                elif len(seen) == len(post.uplink_ids):
+                    outcomes.append(0)
+                else:
+                    outcomes.append(_refuse_partly_known(seen, post))
+            await _insert(connection, fresh)
+        return outcomes
+
+
+def _settle(waiting: _Waiting, outcome: _Outcome) -> None:
+    if waiting.stored.done():  # whoever posted it is gone
+        return
+    if isinstance(outcome, int):
+        waiting.stored.set_result(outcome)
+    else:
+        waiting.stored.set_exception(outcome)
+
+
+async def _find_known(connection: AsyncConnection, posts: Iterable[DevicePost]) -> set[tuple[str, str]]:
+    """Give the ids of these posts that are stored already, each with its device."""
+    uplink_ids = [uplink_id for post in posts for uplink_id in post.uplink_ids]
+    if not uplink_ids:
+        return set()
+    query = select(STORED_UPLINKS.c.uplink_id, STORED_UPLINKS.c.device_id)
+    rows = await connection.execute(query.where(STORED_UPLINKS.c.uplink_id.in_(uplink_ids)))
+    return {(row.uplink_id, row.device_id) for row in rows}
+
+
+async def _insert(connection: AsyncConnection, posts: Sequence[DevicePost]) -> None:
+    now = datetime.now(UTC)
+    uplinks = [
+        {"uplink_id": uplink_id, "device_id": post.device_id, "stored_at": now}
+        for post in posts
+        for uplink_id in post.uplink_ids
+    ]
+    records = [
+        {
+            "device_id": post.device_id,
+            "id": record_id,
+            "variable": record.variable,
+            "value": record.value,
+            "unit": record.unit,
+            "group": record.group,
+            "time": record.time,
+            "location": record.location,
+            "metadata": record.metadata,
+        }
+        for post in posts
+        for record_id, record in zip(create_ids(len(post.records)), post.records, strict=True)
+    ]
+    if uplinks:
+        await connection.execute(insert(STORED_UPLINKS), uplinks)
+    if records:
+        await connection.execute(insert(RECORDS), records)
+
+
+def _refuse_partly_known(seen: Sequence[str], post: DevicePost) -> RefusedError:
+    return conflict(
+        f"{len(seen)} of the {len(post.uplink_ids)} uplinks of this post are stored already, and records do not tell "
+        f"which they belong to; send these apart from the others: {', '.join(seen)}"
+    )

@@ -1,0 +1,236 @@
+"""Once each: what is posted is stored, and what is posted again is not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from registry import data_writer
+from registry.data_writer import DataWriter, DevicePost
+from registry.database import Database
+from registry.records import Record
+from registry.refusal import RefusedError
+from registry.schema import DEVICE_TOKENS, DEVICES, RECORDS, STORED_UPLINKS
+from registry.service import DATABASE_FILE, Registry
+from tests.unit.registry.devices import CreateDevice, Device
+
+GROUP = "6a1f0c52d3b19e4477aa01c9"
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+class BreakableDatabase(Database):
+    """A database whose disk is full while ``broken``."""
+
+    broken = False
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        if self.broken:
+            raise OperationalError("COMMIT", None, Exception("database or disk is full"))
+        async with super().writing() as connection:
+            yield connection
+
+
+@pytest.fixture
+async def database(registry: Registry, tmp_path: Path) -> AsyncIterator[BreakableDatabase]:
+    """The registry's database, under our own hands."""
+    assert registry.first_start is not None
+    database = BreakableDatabase(tmp_path / DATABASE_FILE)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def writer(database: BreakableDatabase) -> DataWriter:
+    return DataWriter(database)
+
+
+@pytest.fixture
+async def device(create_device: CreateDevice) -> Device:
+    return await create_device()
+
+
+def build_record(value: Any = 21.5, variable: str = "temperature") -> Record:
+    return Record(variable, value, None, GROUP, NOW, None, None)
+
+
+def build_post(device: Device, *indexes: int, records: int = 1) -> DevicePost:
+    return DevicePost(device.id, [build_record()] * records, [f"{GROUP}/{index}" for index in indexes])
+
+
+async def count_records(database: Database, device: Device) -> int:
+    query = select(func.count()).select_from(RECORDS).where(RECORDS.c.device_id == device.id)
+    async with database.reading() as connection:
+        return (await connection.execute(query)).scalar_one()
+
+
+async def test_records_are_stored(writer: DataWriter, database: Database, device: Device) -> None:
+    assert await writer.store(build_post(device, records=3)) == 3
+    assert await count_records(database, device) == 3
+
+
+async def test_a_post_without_ids_is_stored_every_time(writer: DataWriter, database: Database, device: Device) -> None:
+    assert [await writer.store(build_post(device)) for _ in range(2)] == [1, 1]
+    assert await count_records(database, device) == 2
+
+
+async def test_a_post_whose_uplinks_are_known_succeeds_and_stores_nothing(
+    writer: DataWriter, database: Database, device: Device
+) -> None:
+    assert await writer.store(build_post(device, 0, 1, records=2)) == 2
+    assert await writer.store(build_post(device, 0, 1, records=2)) == 0
+    assert await writer.store(build_post(device, 1)) == 0
+    assert await count_records(database, device) == 2
+
+
+async def test_of_posts_at_the_same_time_with_the_same_uplink_one_is_stored(
+    writer: DataWriter, database: Database, device: Device
+) -> None:
+    stored = await asyncio.gather(*(writer.store(build_post(device, 0)) for _ in range(5)))
+    assert sorted(stored) == [0, 0, 0, 0, 1]
+    assert await count_records(database, device) == 1
+
+
+async def test_two_registries_on_one_database_store_an_uplink_once_too(
+    writer: DataWriter, database: Database, device: Device, tmp_path: Path
+) -> None:
+    other = Database(tmp_path / DATABASE_FILE)
+    stored = await asyncio.gather(writer.store(build_post(device, 0)), DataWriter(other).store(build_post(device, 0)))
+    await other.close()
+    assert sorted(stored) == [0, 1]
+    assert await count_records(database, device) == 1
+
+
+async def test_an_uplink_is_known_for_its_device_alone(
+    writer: DataWriter, database: Database, device: Device, create_device: CreateDevice
+) -> None:
+    other = await create_device()
+    assert await writer.store(build_post(device, 0)) == 1
+    assert await writer.store(build_post(other, 0)) == 1
+    assert await count_records(database, other) == 1
+
+
+async def test_a_post_that_is_known_in_part_is_refused_whole_until_its_sender_divides_it(
+    writer: DataWriter, database: Database, device: Device
+) -> None:
+    await writer.store(build_post(device, 1))
+    with pytest.raises(
+        RefusedError, match=f"1 of the 3 uplinks.*send these apart from the others: {GROUP}/1$"
+    ) as refused:
+        await writer.store(build_post(device, 0, 1, 2, records=3))
+    assert refused.value.status == 409
+    assert await count_records(database, device) == 1
+    assert [await writer.store(build_post(device, index)) for index in range(3)] == [1, 0, 1]
+    assert await count_records(database, device) == 3
+
+
+async def test_posts_that_wait_together_share_a_transaction_and_none_is_confused_with_another(
+    writer: DataWriter, database: BreakableDatabase, create_device: CreateDevice
+) -> None:
+    devices = [await create_device() for _ in range(10)]
+    stored = await asyncio.gather(
+        *(writer.store(build_post(device, index, records=index + 1)) for index, device in enumerate(devices))
+    )
+    assert stored == list(range(1, 11))
+    assert [await count_records(database, device) for device in devices] == stored
+
+
+async def test_a_post_larger_than_a_transaction_is_stored_whole(
+    writer: DataWriter, database: Database, device: Device
+) -> None:
+    rows = data_writer.MOST_ROWS + 1
+    assert await asyncio.gather(*(writer.store(build_post(device, records=rows)) for _ in range(2))) == [rows, rows]
+    assert await count_records(database, device) == 2 * rows
+
+
+async def test_a_device_that_is_gone_is_denied_and_its_neighbours_are_stored(
+    writer: DataWriter, database: BreakableDatabase, create_device: CreateDevice
+) -> None:
+    before, gone, after = [await create_device() for _ in range(3)]
+    async with database.writing() as connection:
+        await connection.execute(delete(DEVICE_TOKENS).where(DEVICE_TOKENS.c.device_id == gone.id))
+        await connection.execute(delete(DEVICES).where(DEVICES.c.id == gone.id))
+    outcomes = await asyncio.gather(
+        *(writer.store(build_post(device, 0)) for device in (before, gone, after)), return_exceptions=True
+    )
+    assert outcomes[0] == outcomes[2] == 1
+    assert isinstance(outcomes[1], RefusedError)
+    assert outcomes[1].status == 401
+
+
+async def test_a_post_that_cannot_be_written_fails_alone(writer: DataWriter, device: Device) -> None:
+    broken = DevicePost(device.id, [build_record(value=object())])
+    outcomes = await asyncio.gather(
+        writer.store(build_post(device)), writer.store(broken), writer.store(build_post(device)), return_exceptions=True
+    )
+    assert outcomes[0] == outcomes[2] == 1
+    assert isinstance(outcomes[1], Exception)
+    assert not isinstance(outcomes[1], RefusedError)
+    assert writer.unavailable is None
+
+
+async def test_while_the_disk_is_full_posts_are_answered_503_and_afterwards_they_are_stored(
+    writer: DataWriter, database: BreakableDatabase, device: Device
+) -> None:
+    database.broken = True
+    with pytest.raises(RefusedError) as refused:
+        await writer.store(build_post(device, 0))
+    assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
+    assert writer.unavailable == "cannot store records: OperationalError"
+    database.broken = False
+    assert await writer.store(build_post(device, 0)) == 1
+    assert writer.unavailable is None
+
+
+async def test_more_than_may_wait_is_answered_503(
+    writer: DataWriter, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_writer, "MOST_WAITING_ROWS", 4)
+    outcomes = await asyncio.gather(
+        *(writer.store(build_post(device, records=2)) for _ in range(3)), return_exceptions=True
+    )
+    assert outcomes[:2] == [2, 2]
+    assert isinstance(outcomes[2], RefusedError)
+    assert outcomes[2].status == 503
+    assert await writer.store(build_post(device, records=5)) == 5
+
+
+async def test_a_sender_that_has_gone_away_harms_nobody(writer: DataWriter, database: Database, device: Device) -> None:
+    leaving = asyncio.create_task(writer.store(build_post(device, 0)))
+    staying = asyncio.create_task(writer.store(build_post(device, 1)))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert await staying == 1
+    await writer.settle()
+    assert await count_records(database, device) == 2
+
+
+async def test_an_uplink_is_remembered_for_seven_days_and_then_forgotten(writer: DataWriter, device: Device) -> None:
+    await writer.store(build_post(device, 0))
+    now = datetime.now(UTC)
+    await writer.forget_uplinks(now + timedelta(days=7) - timedelta(minutes=1))
+    assert await writer.store(build_post(device, 0)) == 0
+    await writer.forget_uplinks(now + timedelta(days=7, minutes=1))
+    assert await writer.store(build_post(device, 0)) == 1
+
+
+async def test_forgetting_leaves_what_is_younger(
+    writer: DataWriter, database: BreakableDatabase, device: Device
+) -> None:
+    await writer.store(build_post(device, *range(10)))
+    async with database.writing() as connection:
+        for index in range(5):
+            at = NOW + timedelta(hours=index)
+            changed = STORED_UPLINKS.update().where(STORED_UPLINKS.c.uplink_id == f"{GROUP}/{index}")
+            await connection.execute(changed.values(stored_at=at))
+    await writer.forget_uplinks(NOW + data_writer.REMEMBERED + timedelta(hours=2))
+    async with database.reading() as connection:
+        left = (await connection.execute(select(STORED_UPLINKS.c.uplink_id))).scalars().all()
+    assert sorted(left) == [f"{GROUP}/{index}" for index in range(3, 10)]

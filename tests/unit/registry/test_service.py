@@ -1,0 +1,239 @@
+"""The registry as a whole: its first start and its later ones, what it keeps, and what it does not let out."""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+import structlog
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from common.field_map import parse_field_map
+from common.logs import configure_logs
+from common.role import Role
+from common.serial import SerialRule
+from registry.database import DatabaseUnusableError
+from registry.documents import write_network
+from registry.entries import NewDevice, NewKey, NewNetwork, SerialNumber
+from registry.first_start import FirstStart
+from registry.secret_key import FILE_NAME, SecretKeyError
+from registry.service import DATABASE_FILE, Registry
+from tests.support.waiting import eventually
+from tests.unit.registry.devices import CreateDevice
+
+SECRET = SecretStr("0123456789abcdef" * 2)
+
+
+@pytest.fixture
+def configure_deployed_logs() -> Iterator[Callable[[], None]]:
+    """Log in the form of a deployment; to be called in the test, whose standard error is not yet there before."""
+    handlers, level = logging.root.handlers, logging.root.level
+    yield lambda: configure_logs(level="INFO", json=True)
+    logging.root.handlers = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def read_files(folder: Path) -> bytes:
+    """Give everything that the database has written, whichever of its files it is in."""
+    return b"".join(file.read_bytes() for file in folder.glob(f"{DATABASE_FILE}*"))
+
+
+def test_it_fits_the_process_that_runs_roles(registry: Registry) -> None:
+    role: Role = registry
+    assert (role.port, role.health.role) == (0, "registry")
+
+
+async def test_an_empty_registry_begins_with_a_profile_a_network_and_a_connector(
+    registry: Registry, first: FirstStart, client: httpx.AsyncClient, profile: dict[str, str]
+) -> None:
+    assert [profile.id for profile in await registry.profiles.list_all()] == [first.profile_id]
+    (network,) = await registry.networks.list_all()
+    assert (network.id, network.name) == (first.network_id, "Generic Endpoint")
+    assert network.serial_rule == SerialRule(None, "upper")
+    (connector,) = await registry.connectors.list_for(first.profile_id)
+    assert (connector.name, connector.networks) == ("Generic Sensor", (first.network_id,))
+    assert (await client.get("/integration/network", headers=profile)).json()["result"] == [write_network(network)]
+
+
+async def test_everything_is_there_again_after_a_restart(tmp_path: Path) -> None:
+    async with Registry(tmp_path, port=0) as registry:
+        first = registry.first_start
+        assert first is not None
+        new = NewDevice(name="A", network=first.network_id, connector=first.connector_id, serie_number="A")
+        device, token = await registry.devices.create(first.profile_id, new)
+        key = await registry.keys.create(first.profile_id, NewKey(name="Factory"))
+        tokens = await registry.networks.tokens()
+        await post(registry, token)
+
+    async with Registry(tmp_path, port=0) as registry:
+        assert registry.first_start is None
+        assert await registry.devices.authenticate(token.get_secret_value()) == device
+        assert await registry.keys.list_all() == [key]
+        assert await registry.networks.tokens() == tokens
+        profile = await registry.profiles.authenticate(first.profile_token.get_secret_value())
+        assert profile.id == first.profile_id
+        assert await post(registry, token) == "0 Data Added"
+
+
+async def post(registry: Registry, token: SecretStr) -> str:
+    """Post always the same uplink."""
+    headers = {"Device-Token": token.get_secret_value(), "Sluice-Uplinks": "6a1f0c52d3b19e4477aa01c9/0"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(registry.app), base_url="http://registry") as client:
+        result: str = (await client.post("/data", json={"variable": "a", "value": 1}, headers=headers)).json()["result"]
+    return result
+
+
+async def test_no_token_stands_in_the_database_in_clear(
+    registry: Registry, first: FirstStart, create_device: CreateDevice, tmp_path: Path
+) -> None:
+    device = await create_device("KNOWN-SERIAL")
+    key = await registry.keys.create(first.profile_id, NewKey(name="Factory"))
+    network_tokens = await registry.networks.tokens()
+    written = read_files(tmp_path)
+    assert b"KNOWN-SERIAL" in written, "the files that are searched are not those that are written"
+    for token in (first.profile_token, key.token, SecretStr(device.token), *network_tokens.values()):
+        assert token.get_secret_value().encode() not in written
+    assert (tmp_path / FILE_NAME).read_bytes().strip() not in written
+
+
+async def test_under_another_secret_it_does_not_start(tmp_path: Path) -> None:
+    async with Registry(tmp_path, port=0, secret_key=SECRET):
+        pass
+    with pytest.raises(SecretKeyError, match="under another secret key"):
+        async with Registry(tmp_path, port=0, secret_key=SecretStr("fedcba9876543210" * 2)):
+            pass
+
+
+async def test_without_its_secret_it_does_not_start(tmp_path: Path) -> None:
+    async with Registry(tmp_path, port=0):
+        pass
+    (tmp_path / FILE_NAME).unlink()
+    with pytest.raises(SecretKeyError, match="restore it"):
+        Registry(tmp_path, port=0)
+
+
+async def test_on_a_file_that_is_no_database_it_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / DATABASE_FILE).write_bytes(b"a" * 4_096)
+    with pytest.raises(DatabaseUnusableError):
+        async with Registry(tmp_path, port=0, secret_key=SECRET):
+            pass
+
+
+async def test_the_folder_is_made_where_it_is_missing(tmp_path: Path) -> None:
+    async with Registry(tmp_path / "var" / "registry", port=0) as registry:
+        assert registry.first_start is not None
+
+
+async def test_it_is_ready_once_it_runs_and_stops_when_it_is_told(
+    registry: Registry, client: httpx.AsyncClient
+) -> None:
+    assert (await client.get("/readyz")).status_code == 503
+    stopping = asyncio.Event()
+    running = asyncio.create_task(registry.run(stopping))
+    await eventually(lambda: registry.health.started)
+    assert (await client.get("/readyz")).json()["degraded"] == []
+    stopping.set()
+    async with asyncio.timeout(5):
+        await running
+
+
+async def test_a_database_that_cannot_be_written_is_degraded(
+    registry: Registry, client: httpx.AsyncClient, create_device: CreateDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = await create_device()
+
+    @contextlib.asynccontextmanager
+    async def fail() -> AsyncIterator[AsyncConnection]:
+        raise OSError("no space left on device")
+        yield
+
+    monkeypatch.setattr(registry._database, "writing", fail)
+    response = await client.post("/data", json={"variable": "a"}, headers=device.headers)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert (await client.get("/readyz")).json()["degraded"] == ["database: cannot store records: OSError"]
+
+
+async def test_an_unexpected_failure_is_500_and_neither_answer_nor_log_holds_a_secret(
+    registry: Registry,
+    client: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    configure_deployed_logs: Callable[[], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def fail(token: str) -> None:
+        raise RuntimeError(f"a bug, met with {len(token)} characters")
+
+    configure_deployed_logs()
+    monkeypatch.setattr(registry.networks, "authenticate", fail)
+    response = await client.get("/integration/network/resolve/A/at-secret", headers={"token": "n-secret"})
+    assert response.status_code == 500
+    assert response.json()["status"] is False
+    assert "a bug" not in response.text
+    written = capsys.readouterr().err
+    (event,) = [line for line in map(json.loads, written.splitlines()) if line["event"] == "request.broken"]
+    assert event["exception"][0]["exc_value"] == "a bug, met with 8 characters"
+    assert "-secret" not in written
+
+
+async def test_no_answer_and_no_log_line_repeats_a_token_that_was_sent(
+    client: httpx.AsyncClient,
+    profile: dict[str, str],
+    configure_deployed_logs: Callable[[], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_deployed_logs()
+    token = "at" + "5ec2e7" * 5
+    answers = [
+        await client.get(f"/integration/network/resolve/A/{token}", headers={"Authorization": token}),
+        await client.post("/data", content=token, headers={"Device-Token": token}),
+        await client.post("/serviceauth", json={"name": [token], token[:9]: token}, headers=profile),
+        await client.post("/device", json={"name": "A", "network": token, "connector": token}, headers=profile),
+        await client.get(f"/nowhere/{token}", headers={"token": token}),
+    ]
+    assert [answer.status_code for answer in answers] == [401, 401, 400, 400, 404]
+    assert all(token not in answer.text for answer in answers)
+    assert token not in capsys.readouterr().err
+
+
+# The directory
+
+
+async def test_its_networks_and_keys_make_a_directory(registry: Registry, first: FirstStart) -> None:
+    rule = SerialNumber(mask="FF-FF", case="lower")
+    lorawan = await registry.networks.create(first.profile_id, NewNetwork(name="LoRaWAN", serial_number=rule))
+    new = NewKey(name="Factory", network=lorawan.id, verification_code="serial=devaddr;array=one")
+    factory = await registry.keys.create(first.profile_id, new)
+    disabled = await registry.keys.create(first.profile_id, NewKey(name="Off", network=lorawan.id, enabled=False))
+
+    directory = await registry.read_directory("http://127.0.0.1:8081/")
+    assert directory.downstream.url == "http://127.0.0.1:8081"
+    assert [network.id for network in directory.networks] == [first.network_id, lorawan.id]
+    network = directory.network(lorawan.id)
+    assert network is not None
+    assert network.serial == SerialRule("FF-FF", "lower")
+    assert network.token == (await registry.networks.tokens())[lorawan.id]
+    key = directory.authenticate(factory.token.get_secret_value())
+    assert key is not None
+    assert (key.id, key.network, key.profile) == (factory.id, lorawan.id, first.profile_id)
+    assert key.field_map == parse_field_map("serial=devaddr;array=one")
+    assert key.may_send(datetime.now(UTC))
+    off = directory.key(disabled.id)
+    assert off is not None
+    assert not off.may_send(datetime.now(UTC))
+
+
+async def test_the_token_of_a_network_in_the_directory_resolves_at_the_registry(
+    registry: Registry, first: FirstStart, create_device: CreateDevice
+) -> None:
+    device = await create_device("A")
+    network = (await registry.read_directory("http://registry")).network(first.network_id)
+    assert network is not None
+    entry = await registry.networks.authenticate(network.token.get_secret_value())
+    assert (await registry.devices.resolve(entry, "a", first.profile_id)).get_secret_value() == device.token
