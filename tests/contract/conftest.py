@@ -1,17 +1,19 @@
 """The engines that the contract suite runs against."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from common.queue.protocol import Queue
-from tests.contract.engines import Engine, RabbitEngine
+from tests.contract.engines import Engine, RabbitEngine, SqliteEngine
 
 
 @pytest.fixture(
     params=[
         pytest.param("rabbit_engine", id="rabbitmq", marks=pytest.mark.rabbitmq),
+        pytest.param("sqlite_engine", id="sqlite"),
     ]
 )
 def engine(request: pytest.FixtureRequest) -> Engine:
@@ -24,6 +26,11 @@ async def rabbit_engine(amqp_url: str, prefix: str) -> AsyncIterator[RabbitEngin
     engine = RabbitEngine(amqp_url, prefix)
     yield engine
     await engine.clean()
+
+
+@pytest.fixture
+def sqlite_engine(tmp_path: Path) -> SqliteEngine:
+    return SqliteEngine(tmp_path / "queue.db")
 
 
 @pytest.fixture

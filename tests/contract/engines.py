@@ -1,8 +1,10 @@
 """What a queue engine has to offer for the contract suite to test it."""
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 import aio_pika
@@ -11,6 +13,7 @@ from common.ladder import Ladder
 from common.queue import open_queue
 from common.queue.protocol import Queue
 from common.queue.rabbitmq.topology import Topology
+from common.queue.sqlite.clock import read_clock
 
 SHORT, LONG = timedelta(seconds=1), timedelta(hours=1)
 LADDER = Ladder((SHORT, LONG))
@@ -60,3 +63,26 @@ class RabbitEngine:
     async def _channel(self) -> AsyncIterator[aio_pika.abc.AbstractChannel]:
         async with await aio_pika.connect(self._url) as connection, connection.channel() as channel:
             yield channel
+
+
+class SqliteEngine:
+    """A file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def open(self) -> AbstractAsyncContextManager[Queue]:
+        return open_queue(
+            f"sqlite:{self._path}", prefix="test", ladder=LADDER, dead_letter_age=DEAD_LETTER_AGE, name="test"
+        )
+
+    async def bury_bytes(self, body: bytes) -> None:
+        with closing(sqlite3.connect(self._path)) as connection, connection:
+            connection.execute(
+                "INSERT INTO dead (at, entry, uplink_id, body) VALUES (?, 'letter', hex(randomblob(8)), ?)",
+                (read_clock(), body),
+            )
+
+    async def lose_work_queue(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self._path}{suffix}").unlink()  # noqa: ASYNC240 - not worth a thread

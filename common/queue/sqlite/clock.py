@@ -1,0 +1,14 @@
+"""Time as the file holds it: whole milliseconds since 1970, by the wall clock, because it must outlive a restart."""
+
+import time
+from datetime import timedelta
+
+
+def read_clock() -> int:
+    """Give the present time."""
+    return time.time_ns() // 1_000_000
+
+
+def to_milliseconds(duration: timedelta) -> int:
+    """Give a duration in the same unit."""
+    return duration // timedelta(milliseconds=1)

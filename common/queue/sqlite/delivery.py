@@ -1,0 +1,56 @@
+"""One hand-over of one message, and its one final answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from common.queue.protocol import Message
+from common.queue.sqlite.holding import Holding
+from common.queue.sqlite.store import DELIVERY_LIMIT, TakenMessage
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SqliteDelivery:
+    """A delivery; ``_let_go`` makes room for another one in the consumer's hand."""
+
+    _taken: TakenMessage
+    _holding: Holding = field(repr=False)
+    _let_go: Callable[[TakenMessage], None] = field(repr=False)
+
+    @property
+    def message(self) -> Message:
+        """See :class:`common.queue.protocol.Delivery`."""
+        return self._taken.message
+
+    @property
+    def message_id(self) -> str:
+        """See the protocol."""
+        return self._taken.message_id
+
+    @property
+    def count(self) -> int:
+        """See the protocol."""
+        return self._taken.count
+
+    @property
+    def is_lost(self) -> bool:
+        """See the protocol: only closing the queue loses a delivery, a file that was opened anew does not."""
+        return self._holding.is_over
+
+    @property
+    def poisoned(self) -> bool:
+        """See the protocol."""
+        return self._taken.count > DELIVERY_LIMIT + 1
+
+    async def ack(self) -> None:
+        """See the protocol. What fails is done as soon as the file can be used again, so it may not come again."""
+        try:
+            await self._holding.ack(self._taken)
+        finally:
+            self._let_go(self._taken)
+
+    async def hand_back(self) -> None:
+        """See the protocol."""
+        try:
+            await self._holding.hand_back(self._taken)
+        finally:
+            self._let_go(self._taken)

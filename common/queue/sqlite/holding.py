@@ -1,0 +1,108 @@
+"""What this process has in hand of the queue's messages: under which number, by which lock, and what it still owes."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TypeAlias
+
+from common.queue.sqlite.clock import read_clock, to_milliseconds
+from common.queue.sqlite.lock import ConsumerLock
+from common.queue.sqlite.store import Store, TakenMessage
+from common.queue.sqlite.writer import Writer
+
+Settlement: TypeAlias = Callable[[Store], None]
+
+HOLDER_BITS = 62
+"""A number that no other holder of this file has ever had, and that SQLite can store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at the queue found; ``seconds_until_due`` is None where nothing waits for its time."""
+
+    taken: list[TakenMessage]
+    seconds_until_due: float | None
+
+
+class Holding:
+    """Takes messages and settles them; shared by all consumers of one queue.
+
+    Messages stay in hand until they are settled or :meth:`give_up`, also when the file had to be opened anew.
+    """
+
+    def __init__(
+        self, writer: Writer, lock: ConsumerLock, *, longest_delay: timedelta, dead_letter_age: timedelta
+    ) -> None:
+        self._writer = writer
+        self._lock = lock
+        self._longest_delay = longest_delay
+        self._dead_letter_age = dead_letter_age
+        self._holder = secrets.randbits(HOLDER_BITS)
+        self._owed: set[Settlement] = set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the queue was closed, and nothing is in hand any more."""
+        return self._writer.is_closed
+
+    def look(self, limit: int) -> asyncio.Future[Look]:
+        """Take at most ``limit`` messages, after what is to be done before anybody takes one.
+
+        There is no deadline: what was taken must not get lost with whoever waited for it.
+        """
+        owed = tuple(self._owed)
+        looking = self._writer.submit(partial(self._look, owed=owed, limit=limit))
+        looking.add_done_callback(partial(self._discharge, owed))
+        return looking
+
+    async def ack(self, taken: TakenMessage) -> None:
+        """Take a message out of the queue. Raises :class:`QueueUnavailableError` when that is not done yet."""
+        await self._settle(partial(Store.ack, row_id=taken.id, message_id=taken.message_id))
+
+    async def hand_back(self, taken: TakenMessage) -> None:
+        """Let a message wait again. Raises as :meth:`ack`."""
+        await self._settle(partial(Store.hand_back, holder=self._holder, row_ids=[taken.id]))
+
+    async def return_unopened(self, taken: Sequence[TakenMessage]) -> None:
+        """Let messages wait again that nobody has opened; that does not count as a delivery. Raises as :meth:`ack`."""
+        await self._settle(self._return(taken))
+
+    def owe_return(self, taken: Sequence[TakenMessage]) -> None:
+        """Do as :meth:`return_unopened` with the next look, at the latest when the queue is closed."""
+        self._owed.add(self._return(taken))
+
+    def give_up(self, store: Store) -> None:
+        """Do what is owed, and let wait again whatever is in hand; the last job of all."""
+        for settle in tuple(self._owed):
+            settle(store)
+        store.release(self._holder)
+
+    async def _settle(self, settlement: Settlement) -> None:
+        try:
+            await self._writer.run(settlement)
+        except BaseException:  # cancelled or refused: the message must not stay in hand for ever
+            self._owed.add(settlement)
+            raise
+
+    def _return(self, taken: Sequence[TakenMessage]) -> Settlement:
+        row_ids = [message.id for message in taken]
+        return partial(Store.hand_back, holder=self._holder, row_ids=row_ids, uncounted=True)
+
+    def _look(self, store: Store, *, owed: Sequence[Settlement], limit: int) -> Look:
+        self._lock.acquire()
+        now = read_clock()
+        for settle in owed:
+            settle(store)
+        store.take_from_others(self._holder)
+        store.bring_forward(now + to_milliseconds(self._longest_delay))
+        store.dead_letters.purge(oldest=now - to_milliseconds(self._dead_letter_age))
+        taken = store.take(self._holder, limit=limit, now=now)
+        due_at = store.next_due(now)
+        return Look(taken, None if due_at is None else (due_at - now) / 1000)
+
+    def _discharge(self, owed: Sequence[Settlement], looking: asyncio.Future[Look]) -> None:
+        if not looking.cancelled() and looking.exception() is None:
+            self._owed.difference_update(owed)
