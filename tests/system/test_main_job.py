@@ -234,6 +234,9 @@ async def test_no_secret_is_in_a_log_a_metric_an_answer_or_a_letter(system: Syst
         ({"SLUICE_DIRECTORY": "/nowhere/sluice.toml"}, "/nowhere/sluice.toml"),
         ({"FACTORY_AUTHORIZATION": ""}, "factory"),
         ({"SLUICE_QUEUE": "redis://localhost"}, "amqp://"),
+        ({"SLUICE_WORKER_PORT": "abc"}, "SLUICE_WORKER_PORT"),
+        ({"SLUICE_RETRY_STEPS": "30,5"}, "ascending"),
+        ({"SLUICE_LOG_LEVEL": "loud"}, "SLUICE_LOG_LEVEL"),
     ],
 )
 def test_what_cannot_start_says_why_and_leaves(system: System, settings: dict[str, str], message: str) -> None:
