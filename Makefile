@@ -14,6 +14,9 @@ $(VENV)/ready: pyproject.toml requirements/dev.txt
 
 setup: $(VENV)/ready  ## the virtual environment in .venv, with the sluice command in it
 
+run: setup  ## everything in one process on storage under var/: sends a few uplinks through itself, then serves
+	$(BIN)/sluice run --demo
+
 test: setup  ## every test that this machine can run; the summary says what could not
 	$(BIN)/python -m pytest
 
@@ -23,7 +26,7 @@ check: setup  ## lint, formatting, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup  ## measure; needs wrk and a RabbitMQ
+bench: setup  ## measure the ingest beside its floor; needs wrk and a RabbitMQ
 	$(BIN)/python -m bench.ingest
 
 pin: $(VENV)/ready  ## write the pinned requirements anew from the ranges in pyproject.toml
@@ -34,4 +37,4 @@ pin: $(VENV)/ready  ## write the pinned requirements anew from the ranges in pyp
 clean:  ## remove what setup, the tests and the runs left
 	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup test check bench pin clean
+.PHONY: help setup run test check bench pin clean

@@ -17,7 +17,7 @@ class Settings(BaseSettings):
 
     data: Path = Field(Path("var"), description="Folder for what the embedded storage keeps.")
     secret_key: SecretStr | None = Field(None, description="What the registry keeps its tokens under.")
-    queue: str = Field("amqp://guest:guest@127.0.0.1:5672/", description="Where the queue is.")
+    queue: str = Field("sqlite:var/queue.db", description="Where the queue is: amqp://…, amqps://… or sqlite:PATH.")
     queue_prefix: str = Field("sluice", description="First part of every queue's name.", min_length=1)
     queue_limit: int = Field(
         1_000_000, description="Messages in the work queue above which 503 is answered; 0: none.", ge=0
