@@ -9,6 +9,8 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from common.http_protocol import BoundedHttpProtocol
+
 KEEP_ALIVE_SECONDS = 75
 """Longer than common gateways and proxies stay idle: they close the connection, and never find a closed one."""
 
@@ -55,7 +57,7 @@ async def serve_http(
         uvicorn.Config(
             app,
             lifespan="off",
-            http="httptools",
+            http=BoundedHttpProtocol,
             ws="none",
             log_config=None,
             access_log=False,

@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry.database import Database
 from registry.ids import create_ids
-from registry.records import Record
+from registry.records import ValidRecord
 from registry.refusal import RefusedError, conflict, denied, unavailable
 from registry.schema import RECORDS, STORED_UPLINKS
 
@@ -48,7 +48,7 @@ class DevicePost:
     """The records of one ``POST /data``, and the uplinks that they come from where the sender names them."""
 
     device_id: str
-    records: Sequence[Record]
+    records: Sequence[ValidRecord]
     uplink_ids: Sequence[str] = ()
 
     @property
@@ -70,7 +70,7 @@ class _Waiting:
 
 
 class DataWriter:
-    """Stores posts. Whoever closes the database waits for :meth:`settle` first."""
+    """Stores posts. Whoever closes the database waits for :meth:`finish` first."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -95,7 +95,7 @@ class DataWriter:
             self._storing = asyncio.create_task(self._store_waiting())
         return await waiting.stored
 
-    async def settle(self) -> None:
+    async def finish(self) -> None:
         """Wait until nothing waits any more."""
         if self._storing is not None:
             await self._storing
@@ -114,37 +114,37 @@ class DataWriter:
     async def _store_waiting(self) -> None:
         try:
             while self._waiting:
-                await self._store_batch(self._take_batch())
+                await self._store_together(self._take_together())
         finally:
             self._storing = None
 
-    def _take_batch(self) -> list[_Waiting]:
+    def _take_together(self) -> list[_Waiting]:
         """Take what waits, in order, up to the bound; never nothing."""
-        batch = [self._waiting.popleft()]
-        rows = batch[0].post.rows
+        together = [self._waiting.popleft()]
+        rows = together[0].post.rows
         while self._waiting and rows + self._waiting[0].post.rows <= MOST_ROWS:
-            batch.append(self._waiting.popleft())
-            rows += batch[-1].post.rows
+            together.append(self._waiting.popleft())
+            rows += together[-1].post.rows
         self._waiting_rows -= rows
-        return batch
+        return together
 
-    async def _store_batch(self, batch: Sequence[_Waiting]) -> None:
+    async def _store_together(self, together: Sequence[_Waiting]) -> None:
         outcomes: Sequence[_Outcome]
         try:
-            outcomes = await self._commit([waiting.post for waiting in batch])
+            outcomes = await self._commit([waiting.post for waiting in together])
             self._note_availability(None)
         except (OperationalError, OSError) as error:  # the disk is full, another process holds the lock
             self._note_availability(error)
-            outcomes = [unavailable("The registry cannot store records at the moment")] * len(batch)
+            outcomes = [unavailable("The registry cannot store records at the moment")] * len(together)
         except Exception as error:  # noqa: BLE001 - it reaches whoever posted, whose answer and log it becomes
-            if len(batch) > 1:  # one of the posts is at fault: alone, each finds out whether it is
-                for waiting in batch:
-                    await self._store_batch([waiting])
+            if len(together) > 1:  # one of the posts is at fault: alone, each finds out whether it is
+                for waiting in together:
+                    await self._store_together([waiting])
                 return
             # Nothing refers to anything but its device, which is gone since its token was looked up.
             outcomes = [denied() if isinstance(error, IntegrityError) else error]
-        for waiting, outcome in zip(batch, outcomes, strict=True):
-            _settle(waiting, outcome)
+        for waiting, outcome in zip(together, outcomes, strict=True):
+            _answer(waiting, outcome)
 
     def _note_availability(self, error: Exception | None) -> None:
         why = None if error is None else f"cannot store records: {type(error).__name__}"
@@ -171,7 +171,7 @@ class DataWriter:
         return outcomes
 
 
-def _settle(waiting: _Waiting, outcome: _Outcome) -> None:
+def _answer(waiting: _Waiting, outcome: _Outcome) -> None:
     if waiting.stored.done():  # whoever posted it is gone
         return
     if isinstance(outcome, int):

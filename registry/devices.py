@@ -75,8 +75,6 @@ class Devices:
 
         Raises :class:`registry.refusal.RefusedError`: 404 for an unknown serial, 400 for one that is malformed.
         """
-        if not serial:  # a device without a serial cannot be resolved
-            raise not_found("Device")
         query = select(DEVICE_TOKENS.c.id, DEVICE_TOKENS.c.sealed_token).join(DEVICES)
         query = query.where(DEVICES.c.network_id == network.id, DEVICES.c.serial == normalise_serial(network, serial))
         if profile_id is not None:

@@ -35,7 +35,7 @@ _ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ValidRecord:
     """One value of a device, within TagoIO's limits. ``location`` is a GeoJSON point; ``value`` may be missing."""
 
     variable: str
@@ -51,7 +51,7 @@ class _RuleBrokenError(Exception):
     """A field is not within TagoIO's limits; the message says what it must be."""
 
 
-def parse_records(body: bytes) -> list[Record]:
+def parse_records(body: bytes) -> list[ValidRecord]:
     """Read the body of ``POST /data``: one record, or an array of them.
 
     Records without a group share a new one, and those without a time were made now. A field that is null counts as
@@ -69,7 +69,7 @@ def parse_records(body: bytes) -> list[Record]:
     return [_read_record(index, fields, group, now) for index, fields in enumerate(documents)]
 
 
-def _read_record(index: int, fields: Any, group: str, now: datetime) -> Record:
+def _read_record(index: int, fields: Any, group: str, now: datetime) -> ValidRecord:
     if not isinstance(fields, dict):
         raise invalid(f"Record {index} must be an object")
 
@@ -84,7 +84,7 @@ def _read_record(index: int, fields: Any, group: str, now: datetime) -> Record:
 
     if fields.get("variable") is None:
         raise invalid(f"Record {index}: variable is missing")
-    return Record(
+    return ValidRecord(
         variable=read("variable", _read_variable),
         value=read("value", _read_value),
         unit=read("unit", _read_unit),

@@ -86,7 +86,7 @@ class Registry:
 
     async def __aexit__(self, *_: object) -> None:
         """Store what still waits, and close the database."""
-        await self._writer.settle()
+        await self._writer.finish()
         await self._database.close()
 
     async def run(self, stopping: asyncio.Event) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the database to the newest version, in the transaction that the connection is in.
+    """Bring the database to the newest version, in the transaction that the connection is in: all of it or nothing.
 
     Raises :class:`alembic.util.CommandError` for a database that a newer Sluice has written.
     """

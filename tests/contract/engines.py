@@ -84,5 +84,5 @@ class SqliteEngine:
             )
 
     async def lose_work_queue(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self._path}{suffix}").unlink()  # noqa: ASYNC240 - not worth a thread
+        for file in (self._path, self._path.with_name("queue.db-wal"), self._path.with_name("queue.db-shm")):
+            file.unlink()

@@ -21,7 +21,6 @@ WAL_LIMIT_BYTES = 16 * MEBIBYTE
 """What a burst leaves of the log's size; the space is used again."""
 
 PRAGMAS = (
-    "auto_vacuum = INCREMENTAL",  # before the first table, or it comes too late
     "journal_mode = WAL",
     "synchronous = FULL",  # a commit is on disk when it returns
     "fullfsync = ON",  # on macOS nothing less reaches the disk
@@ -80,6 +79,8 @@ def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
     try:
         _refuse_foreign(connection, path)
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only an empty file takes it
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         _create_tables(connection)

@@ -58,7 +58,7 @@ async def test_jobs_that_wait_at_the_same_moment_share_one_commit(writer: Writer
     waiting = [writer.submit(add(f"{number}")) for number in range(100)]
     disk.release()
     await asyncio.gather(hanging, *waiting)
-    assert statements.count("COMMIT") == 2  # the hanging one's, and that of all others
+    assert statements.count("BEGIN IMMEDIATE") == 2  # the hanging one's, and that of all others
 
 
 async def test_a_transaction_holds_only_so_much(writer: Writer) -> None:
@@ -70,7 +70,7 @@ async def test_a_transaction_holds_only_so_much(writer: Writer) -> None:
     waiting = [writer.submit(add(f"{number}"), size=TRANSACTION_BYTES // 2) for number in range(6)]
     disk.release()
     await asyncio.gather(hanging, *waiting)
-    assert statements.count("COMMIT") == 4
+    assert statements.count("BEGIN IMMEDIATE") == 4
 
 
 async def test_a_job_gives_its_result(writer: Writer) -> None:
@@ -172,7 +172,7 @@ async def test_a_file_that_was_deleted_is_noticed_before_anything_is_written_and
     writer: Writer, path: Path
 ) -> None:
     await writer.run(add("a"))
-    path.unlink()
+    delete(path)
     with pytest.raises(UnroutableError, match=str(path)):
         await writer.run(add("b"))
     await writer.run(add("c"))
@@ -231,16 +231,24 @@ async def test_closing_ends_while_the_disk_hangs(path: Path) -> None:
 
 
 async def test_a_file_that_cannot_be_used_is_logged_once_and_again_when_it_can(path: Path) -> None:
-    path.write_bytes(b"this is no database" * 100)
+    damage(path)
     with structlog.testing.capture_logs() as logs:
         writer = Writer(path, Limits(), name="test")
         for _ in range(3):
             with pytest.raises(QueueUnavailableError, match=str(path)):
                 await writer.run(count)
-        path.unlink()
+        delete(path)
         await writer.run(count)
         await close(writer)
     assert [entry["event"] for entry in logs] == ["queue.lost", "queue.opened"]
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def damage(path: Path) -> None:
+    path.write_bytes(b"this is no database" * 100)
 
 
 def add(text: str, *, size: int = 1) -> Callable[[Store], None]:
@@ -260,7 +268,7 @@ def limit_to_present_size(store: Store) -> None:
     store._connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
 
 
-async def run_together(writer: Writer, *jobs: Callable[[Store], None]) -> list[None | BaseException]:
+async def run_together(writer: Writer, *jobs: Callable[[Store], None]) -> list[BaseException | None]:
     """Run jobs in one transaction."""
     disk = Disk()
     hanging = writer.submit(disk.hang)

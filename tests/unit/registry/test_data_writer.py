@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from registry import data_writer
 from registry.data_writer import DataWriter, DevicePost
 from registry.database import Database
-from registry.records import Record
+from registry.records import ValidRecord
 from registry.refusal import RefusedError
 from registry.schema import DEVICE_TOKENS, DEVICES, RECORDS, STORED_UPLINKS
 from registry.service import DATABASE_FILE, Registry
@@ -57,8 +57,8 @@ async def device(create_device: CreateDevice) -> Device:
     return await create_device()
 
 
-def build_record(value: Any = 21.5, variable: str = "temperature") -> Record:
-    return Record(variable, value, None, GROUP, NOW, None, None)
+def build_record(value: Any = 21.5, variable: str = "temperature") -> ValidRecord:
+    return ValidRecord(variable, value, None, GROUP, NOW, None, None)
 
 
 def build_post(device: Device, *indexes: int, records: int = 1) -> DevicePost:
@@ -208,7 +208,7 @@ async def test_a_sender_that_has_gone_away_harms_nobody(writer: DataWriter, data
     await asyncio.sleep(0)
     leaving.cancel()
     assert await staying == 1
-    await writer.settle()
+    await writer.finish()
     assert await count_records(database, device) == 2
 
 

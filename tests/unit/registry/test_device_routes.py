@@ -184,12 +184,12 @@ async def test_a_disabled_authorization_is_401(
     assert_refused(await resolve("A", key.token.get_secret_value()), 401, "Authorization Denied")
 
 
+@pytest.mark.parametrize("path", ["/integration%2Fnetwork/resolve/A", "/integration%2Fnetwork%2Fresolve%2FA"])
 async def test_a_path_that_is_the_route_only_when_decoded_does_not_resolve(
-    client: httpx.AsyncClient, create_device: CreateDevice, network_token: str
+    client: httpx.AsyncClient, create_device: CreateDevice, network_token: str, path: str
 ) -> None:
     await create_device("A")
-    response = await client.get("/integration%2Fnetwork/resolve/B/A", headers={"token": network_token})
-    assert_refused(response, 404, "Device Not Found")
+    assert_refused(await client.get(path, headers={"token": network_token}), 404, "Device Not Found")
 
 
 # Posting

@@ -6,13 +6,13 @@ from typing import Any
 import orjson
 import pytest
 
-from registry.records import Record, parse_records
+from registry.records import ValidRecord, parse_records
 from registry.refusal import RefusedError
 
 GOOD = {"variable": "temperature", "value": 21.5}
 
 
-def parse(*records: Any) -> list[Record]:
+def parse(*records: Any) -> list[ValidRecord]:
     return parse_records(orjson.dumps(list(records)))
 
 
@@ -40,7 +40,7 @@ def test_a_record_keeps_everything_it_was_given() -> None:
             "metadata": {"color": "red"},
         }
     ) == [
-        Record(
+        ValidRecord(
             variable="temperature",
             value=21.5,
             unit="°C",

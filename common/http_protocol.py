@@ -1,0 +1,80 @@
+"""uvicorn's HTTP/1.1 with the limits that it lacks: how long the head of a request may take, how large it may be."""
+
+import asyncio
+from typing import Any
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from common.reason import Reason
+
+HEAD_BYTES = 65_536
+"""Of request line and headers. Common servers take 8 to 64 kB; the longest query string of a gateway is far below."""
+
+HEAD_SECONDS = 10.0
+"""From the connection, or the first byte of a further request, to the end of the headers."""
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """Refuses a request whose head does not come, or does not end; and answers what is no HTTP in our own form."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_is_open = False
+        self._head_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Give the first request its time."""
+        super().connection_made(transport)
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what belongs to a head that has not ended yet."""
+        super().data_received(data)
+        if self._head_is_open:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self._refuse_head(431, Reason.BODY_TOO_LARGE, f"The headers are larger than {HEAD_BYTES} bytes")
+
+    def on_message_begin(self) -> None:
+        """Begin to count and to time a head."""
+        self._head_is_open = True
+        self._head_bytes = 0
+        if self._head_timer is None:
+            self._start_timer()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head has ended; the body is the application's."""
+        self._head_is_open = False
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP."""
+        self._refuse_head(400, Reason.BODY_MALFORMED, msg)
+
+    def _start_timer(self) -> None:
+        message = f"The headers did not arrive within {HEAD_SECONDS:g} s"
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._refuse_head, 408, Reason.REQUEST_TIMEOUT, message)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse_head(self, status: int, reason: Reason, message: str) -> None:
+        self._head_is_open = False
+        self._stop_timer()
+        if self.transport.is_closing():
+            return
+        body = orjson.dumps({"status": False, "message": message, "reason": reason})
+        head = f"HTTP/1.1 {status} \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
+        self.transport.close()
