@@ -15,6 +15,8 @@ QUIET_LIBRARIES = {
     "asyncio": logging.WARNING,
     "aio_pika": logging.CRITICAL,  # an error and a traceback at every attempt to connect; queue.lost says it once
     "aiormq": logging.CRITICAL,
+    "aiosqlite": logging.WARNING,  # logs statements with their values at DEBUG
+    "alembic": logging.WARNING,
 }
 
 # Both would print local variables by default, and a local variable may hold a token.

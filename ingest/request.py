@@ -12,7 +12,7 @@ import orjson
 
 from common.directory.model import AuthorizationKey
 from common.envelope import Envelope, Item, Query
-from common.field_map import FieldMap, Missing, find_serial
+from common.fields.field_map import FieldMap, Missing, find_serial
 from common.reason import Reason
 from ingest.refusal import RefusedError
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from common.reading_time import format_time
+from common.fields.reading_time import format_time
 from registry.data_query import Choice, DataQuery
 from registry.database import Database
 from registry.ids import creation_time

@@ -6,7 +6,7 @@ import structlog
 from pydantic import SecretStr
 
 from common.directory.model import AuthorizationKey, Directory, Downstream, Network
-from common.field_map import FieldMapError, parse_field_map
+from common.fields.field_map import FieldMapError, parse_field_map
 from registry.entries import KeyEntry, NetworkEntry
 
 log = structlog.get_logger()

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from common.reading_time import format_time
+from common.fields.reading_time import format_time
 from registry.entries import ConnectorEntry, DeviceEntry, KeyEntry, NetworkEntry
 from registry.ids import creation_time
 

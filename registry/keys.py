@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from common.field_map import FieldMapError, parse_field_map
+from common.fields.field_map import FieldMapError, parse_field_map
 from registry.database import Database
 from registry.entries import KeyEntry, NewKey
 from registry.ids import create_id

@@ -4,7 +4,7 @@ import re
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
 
-from common.reading_time import read_time
+from common.fields.reading_time import read_time
 
 _AGO = re.compile(r"\s*([0-9]{1,6})\s*(minute|hour|day|week|month|year)s?\s*", re.IGNORECASE)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from common.reading_time import read_time
+from common.fields.reading_time import read_time
 from registry.ids import create_id
 from registry.refusal import invalid
 from registry.schema import GROUP_CHARACTERS, UNIT_CHARACTERS, VARIABLE_CHARACTERS

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from common.directory.model import AuthorizationKey, Network
 from common.envelope import Uplink
+from common.fields.records import Record, Unmappable, map_fields
 from common.reason import Reason
-from common.records import Record, Unmappable, map_fields
 from common.serial import Serial, SerialMalformedError
 from workers.outcome import DeadLettered, RetryLater
 from workers.unexpected import note_unexpected

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
-from common.field_map import FieldMap
+from common.fields.field_map import FieldMap
 from common.serial import SerialRule
 
 

@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from common.directory.problems import KeyPath, Problems
-from common.field_map import FieldMap, parse_field_map
+from common.fields.field_map import FieldMap, parse_field_map
 
 _VISIBLE_ASCII = re.compile(r"[!-~]+")
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import SecretStr
 
 from common.directory.model import AuthorizationKey, Directory, Downstream, Network
-from common.field_map import FieldMap, parse_field_map
+from common.fields.field_map import FieldMap, parse_field_map
 from common.serial import SerialRule
 
 

@@ -11,7 +11,7 @@ import pytest
 from common.dead_letter import DeadLetter, Mark, decode_entry, encode_entry
 from common.directory.file import FileDirectory
 from common.envelope import decode_frame, encode_frame
-from common.records import MappedFields, map_fields
+from common.fields.records import MappedFields, map_fields
 from tests.support.directories import build_key
 
 PAGE = Path(__file__).parents[2] / "docs" / "wire-format.md"

@@ -9,7 +9,7 @@ import pytest
 
 from common.directory.document import parse_directory
 from common.directory.model import Directory, Downstream
-from common.field_map import FieldMap, parse_field_map
+from common.fields.field_map import FieldMap, parse_field_map
 from common.serial import SerialRule
 
 WIRE_FORMAT = Path(__file__).parents[3] / "docs" / "wire-format.md"

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from common.directory.document import parse_directory
 from common.directory.problems import DirectoryError
 from common.directory.tables import DirectoryTables
-from common.field_map import FieldMapError, parse_field_map
+from common.fields.field_map import FieldMapError, parse_field_map
 
 GOOD = """\
 [downstream]

@@ -14,7 +14,7 @@ import structlog
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from common.field_map import parse_field_map
+from common.fields.field_map import parse_field_map
 from common.logs import configure_logs
 from common.role import Role
 from common.serial import SerialRule

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from common.number import read_number
+from common.fields.number import read_number
 
 SECONDS_BELOW = 100_000_000_000
 """Unix times below are in seconds (until the year 5138), others in milliseconds (from March 1973 on)."""

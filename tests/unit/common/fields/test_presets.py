@@ -8,11 +8,11 @@ import orjson
 import pytest
 
 from common.envelope import Envelope, Uplink
-from common.field_map import FieldMap, parse_field_map
-from common.presets import PRESETS, closest_presets
-from common.records import MappedFields, Record, map_fields
+from common.fields.field_map import FieldMap, parse_field_map
+from common.fields.presets import PRESETS, closest_presets
+from common.fields.records import MappedFields, Record, map_fields
 
-UPLINKS = Path(__file__).parents[2] / "data" / "uplinks"
+UPLINKS = Path(__file__).parents[3] / "data" / "uplinks"
 
 PAYLOAD = "0a0b0c0d"
 TIME = "2026-03-04T10:22:33.500000Z"

@@ -4,7 +4,7 @@ import string
 
 import pytest
 
-from common.place import Place
+from common.fields.place import Place
 
 
 @pytest.mark.parametrize(

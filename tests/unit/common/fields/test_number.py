@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.number import read_number
+from common.fields.number import read_number
 
 
 @pytest.mark.parametrize(

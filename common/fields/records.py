@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
-from common.encoding import base64_to_hex
 from common.envelope import Item, Uplink
-from common.field_map import FieldMap, Found, Missing, find_payload, find_port, find_serial, find_time
-from common.flattening import Taken, flatten
-from common.location import Coordinates
-from common.place import Place
-from common.reading_time import format_time
+from common.fields.encoding import base64_to_hex
+from common.fields.field_map import FieldMap, Found, Missing, find_payload, find_port, find_serial, find_time
+from common.fields.flattening import Taken, flatten
+from common.fields.location import Coordinates
+from common.fields.place import Place
+from common.fields.reading_time import format_time
 from common.reason import Reason
 
 VALUE_BYTES = 6_144

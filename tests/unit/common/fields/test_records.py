@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.envelope import Envelope, Item, Query, Uplink
-from common.field_map import FieldMap, Found, find_payload, find_port, find_serial, find_time, parse_field_map
-from common.number import read_number
+from common.fields.field_map import FieldMap, Found, find_payload, find_port, find_serial, find_time, parse_field_map
+from common.fields.number import read_number
+from common.fields.records import MappedFields, Record, Unmappable, map_fields
 from common.reason import Reason
-from common.records import MappedFields, Record, Unmappable, map_fields
 
 GROUP = "6a1f0c52d3b19e4477aa01c9"
 ARRIVED_AT = datetime(2026, 11, 21, 1, 23, 45, 678901, tzinfo=UTC)

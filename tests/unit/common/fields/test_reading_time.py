@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from common.reading_time import format_time, read_time
+from common.fields.reading_time import format_time, read_time
 
 ARRIVED_AT = datetime(2026, 11, 21, 1, 23, 45, 678901, tzinfo=UTC)
 

@@ -3,7 +3,7 @@
 from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
-from common.number import read_number
+from common.fields.number import read_number
 
 _PAIRS = (("latitude", "longitude"), ("lat", "lng"))
 _NAMES = frozenset(name for pair in _PAIRS for name in pair)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from common.flattening import flatten
-from common.location import Coordinates
+from common.fields.flattening import flatten
+from common.fields.location import Coordinates
 
 
 def test_values_come_in_their_order_with_the_place_where_they_stood() -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
-from common.location import Coordinates, find_coordinates
-from common.place import Place
+from common.fields.location import Coordinates, find_coordinates
+from common.fields.place import Place
 
 Taken: TypeAlias = dict[str, "Taken"]
 """The fields that are something else already: a tree of keys. A plain value that it leads to is left out."""

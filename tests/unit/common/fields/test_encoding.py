@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.encoding import base64_to_hex
+from common.fields.encoding import base64_to_hex
 
 
 @pytest.mark.parametrize(

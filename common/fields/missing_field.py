@@ -5,8 +5,8 @@ from itertools import islice
 from typing import Any
 
 from common.envelope import Item, Query
-from common.field_path import Path, first_value, walk
-from common.wanted_field import INTEGER_BITS, WantedField
+from common.fields.field_path import Path, first_value, walk
+from common.fields.wanted_field import INTEGER_BITS, WantedField
 
 NAMED_KEYS = 10
 """How many keys of an object a message names."""

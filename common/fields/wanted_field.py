@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from common.number import read_number
+from common.fields.number import read_number
 
 INTEGER_BITS = 64
 """Integers of JSON have at most these; a longer one has already lost its last digits."""

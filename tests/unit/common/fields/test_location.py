@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from common.location import find_coordinates
+from common.fields.location import find_coordinates
 
 
 @pytest.mark.parametrize(

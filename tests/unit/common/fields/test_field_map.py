@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from common.envelope import Item, Query
-from common.field_map import (
+from common.fields.field_map import (
     FieldMap,
     FieldMapError,
     Found,

@@ -9,13 +9,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from common.encoding import base64_to_hex
 from common.envelope import Item, Query
-from common.field_path import Path, first_value, walk
-from common.missing_field import explain_common_names, explain_path
-from common.presets import PRESETS, closest_presets
-from common.reading_time import read_time
-from common.wanted_field import (
+from common.fields.encoding import base64_to_hex
+from common.fields.field_path import Path, first_value, walk
+from common.fields.missing_field import explain_common_names, explain_path
+from common.fields.presets import PRESETS, closest_presets
+from common.fields.reading_time import read_time
+from common.fields.wanted_field import (
     PAYLOAD,
     PORT,
     SERIAL,
