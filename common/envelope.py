@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import orjson
 
@@ -12,6 +12,11 @@ FRAME_VERSION = 1
 
 READABLE_VERSIONS = frozenset({1})
 """Versions that this code reads: the current one and, once there is one, the one before."""
+
+MOST_ATTEMPTS = 1_000_000
+"""No ladder is that long; a frame with more was not made by Sluice."""
+
+T = TypeVar("T")
 
 Item: TypeAlias = dict[str, Any] | list[Any] | None
 """One uplink as it came: an object; a list where the key says ``array=one``; ``None`` where the query is the uplink."""
@@ -115,17 +120,25 @@ def envelope_to_document(envelope: Envelope) -> dict[str, Any]:
 
 def envelope_from_document(document: dict[str, Any]) -> Envelope:
     """Read what :func:`envelope_to_document` gave; raises ValueError, TypeError or KeyError for anything else."""
-    first_seen = document["first_seen"]
+    first_seen, attempt = document["first_seen"], document["attempt"]
+    if type(attempt) is not int or not 1 <= attempt <= MOST_ATTEMPTS:
+        raise ValueError("attempt is no count")
     return Envelope(
-        group=document["group"],
-        key_id=document["key"],
+        group=_expect(str, document["group"]),
+        key_id=_expect(str, document["key"]),
         arrived_at=parse_time(document["arrived_at"]),
-        query=document["query"],
-        items=[(index, item) for index, item in document["items"]],
+        query=_expect(dict, document["query"]),
+        items=[(_expect(int, index), item) for index, item in document["items"]],
         trace=document["trace"],
-        attempt=int(document["attempt"]),
+        attempt=attempt,
         first_seen=None if first_seen is None else parse_time(first_seen),
     )
+
+
+def _expect(kind: type[T], value: Any) -> T:
+    if not isinstance(value, kind):
+        raise TypeError(f"{kind.__name__} expected")
+    return value
 
 
 def parse_time(text: str) -> datetime:

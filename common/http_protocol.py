@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -13,6 +14,8 @@ HEAD_BYTES = 65_536
 
 HEAD_SECONDS = 10.0
 """From the connection, or the first byte of a further request, to the end of the headers."""
+
+UPGRADE_HEADERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -35,8 +38,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what belongs to a head that has not ended yet."""
-        super().data_received(data)
+        """Parse, and count what belongs to a head that has not ended yet."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._read_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse_head(400, Reason.BODY_MALFORMED, "The request is not valid HTTP")
         if self._head_is_open:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
@@ -54,11 +63,28 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The head has ended; the body is the application's."""
         self._head_is_open = False
         self._stop_timer()
-        super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP."""
-        self._refuse_head(400, Reason.BODY_MALFORMED, msg)
+    def on_message_complete(self) -> None:
+        """The request is whole, unless it is one that is about to be read again."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def _read_without_upgrade(self, rest: bytes) -> None:
+        """Read a request again without its wish for another protocol, which a server may ignore.
+
+        The parser takes nothing for a body once another protocol was wished for: a sender that offers HTTP/2 by an
+        ``Upgrade`` header (curl, Java) would get its 202 for a body that was never read.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse_head(405, Reason.METHOD_NOT_ALLOWED, "CONNECT is not allowed here")
+            return
+        kept = [(name, value) for name, value in self.headers if name not in UPGRADE_HEADERS]
+        lines = [method + b" " + self.url + b" HTTP/1.1", *(name + b": " + value for name, value in kept)]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
 
     def _start_timer(self) -> None:
         message = f"The headers did not arrive within {HEAD_SECONDS:g} s"

@@ -11,6 +11,9 @@ from ingest.refusal import RefusedError
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 """zlib's way to say: a gzip header and trailer, and the largest window."""
 
+GZIP_OVERHEAD = 1_024
+"""By how much the gzip of what cannot be compressed is larger than itself, at a megabyte, and more."""
+
 
 class SenderGoneError(Exception):
     """The sender closed the connection before its request was whole; there is nobody to answer."""
@@ -71,11 +74,14 @@ class _Plain:
     def _append(self, data: bytes) -> None:
         self._size += len(data)
         if self._size > self._limit:
-            raise RefusedError(
-                Reason.BODY_TOO_LARGE,
-                f"The body is larger than {self._limit} bytes: send fewer uplinks in one request",
-            )  # the server reads and drops the rest, so that a sender who listens only at the end gets this answer
+            raise self._too_large()
         self._chunks.append(data)
+
+    def _too_large(self) -> RefusedError:
+        """The server reads and drops the rest, so that a sender who listens only at the end gets this answer."""
+        return RefusedError(
+            Reason.BODY_TOO_LARGE, f"The body is larger than {self._limit} bytes: send fewer uplinks in one request"
+        )
 
 
 class _Gzip(_Plain):
@@ -85,8 +91,12 @@ class _Gzip(_Plain):
         super().__init__(limit)
         self._inflate = zlib.decompressobj(GZIP_WINDOW)
         self._complete = True
+        self._compressed = 0
 
     def feed(self, data: bytes) -> None:
+        self._compressed += len(data)
+        if self._compressed > self._limit + GZIP_OVERHEAD:  # empty members unfold to nothing, however many come
+            raise self._too_large()
         while data:
             if self._inflate.eof:  # a gzip file may consist of several members
                 self._inflate = zlib.decompressobj(GZIP_WINDOW)

@@ -25,7 +25,14 @@ NESTING_LIMIT = 200
 EXPLAINED_ITEMS = 3
 """How many bad items of a batch are explained: they mostly fail alike. The indexes of all are always named."""
 
+QUERY_BYTES = 8_192
+QUERY_PARAMETERS = 100
+"""The query is the fallback of every item and travels with each of their dead letters, so it may not be large."""
+
 TRACE_HEADERS = (b"traceparent", b"tracestate")
+
+TRACE_BYTES = 512
+"""What W3C asks everybody to carry at least; a larger trace is dropped, the uplinks are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +59,14 @@ class UplinkBatch:
 
 
 def parse_query(query_string: bytes) -> dict[str, str | list[str]]:
-    """Read a query string; a parameter that comes more than once is a list."""
+    """Read a query string; a parameter that comes more than once is a list. Raises :class:`RefusedError` (413)."""
     if not query_string:
         return {}
+    if len(query_string) > QUERY_BYTES or query_string.count(b"&") >= QUERY_PARAMETERS:
+        raise RefusedError(
+            Reason.BODY_TOO_LARGE,
+            f"The query string is longer than {QUERY_BYTES} bytes or {QUERY_PARAMETERS} parameters: use the body",
+        )
     parsed = parse_qs(query_string.decode("latin-1"), keep_blank_values=True, errors="replace")
     return {name: values[0] if len(values) == 1 else values for name, values in parsed.items()}
 
@@ -99,7 +111,7 @@ def choose_group(key: AuthorizationKey, idempotency_key: str | None, body: bytes
 
     The hash is keyed with the sender's token, so that no sender can guess, or collide with, the group of another.
     """
-    if idempotency_key is None:
+    if not idempotency_key:
         return secrets.token_hex(GROUP_BYTES)
     parts = orjson.dumps([idempotency_key, query], option=orjson.OPT_SORT_KEYS)
     return hmac.digest(key.token.get_secret_value().encode(), parts + body, "sha256")[:GROUP_BYTES].hex()
@@ -107,7 +119,11 @@ def choose_group(key: AuthorizationKey, idempotency_key: str | None, body: bytes
 
 def read_trace(headers: Mapping[bytes, bytes]) -> dict[str, str] | None:
     """Give the W3C trace context that the sender passed on, or None."""
-    trace = {name.decode(): headers[name].decode("latin-1") for name in TRACE_HEADERS if name in headers}
+    trace = {
+        name.decode(): headers[name].decode("latin-1")
+        for name in TRACE_HEADERS
+        if name in headers and len(headers[name]) <= TRACE_BYTES
+    }
     return trace or None
 
 
@@ -148,21 +164,22 @@ def _check_items(items: Sequence[tuple[int, Item]], query: Query, field_map: Fie
     containers = (dict, list) if field_map.array_is_one else dict
     strangers = [(index, item) for index, item in items if not isinstance(item, containers)]
     if strangers:
-        problems = [(index, f"no JSON object: it is {_name_type(item)}") for index, item in strangers]
-        raise _refuse_items(Reason.ITEM_NOT_OBJECT, problems, len(items))
+        explained = [f"no JSON object: it is {_name_type(item)}" for _, item in strangers[:EXPLAINED_ITEMS]]
+        raise _refuse_items(Reason.ITEM_NOT_OBJECT, [index for index, _ in strangers], explained, len(items))
     serials = [(index, find_serial(field_map, item, query)) for index, item in items]
-    missing = [(index, found.message) for index, found in serials if isinstance(found, Missing)]
+    missing = [(index, found) for index, found in serials if isinstance(found, Missing)]
     if missing:
-        raise _refuse_items(Reason.SERIAL_MISSING, missing, len(items))
+        explained = [missing_one.message for _, missing_one in missing[:EXPLAINED_ITEMS]]
+        raise _refuse_items(Reason.SERIAL_MISSING, [index for index, _ in missing], explained, len(items))
 
 
-def _refuse_items(reason: Reason, problems: Sequence[tuple[int, str]], total: int) -> RefusedError:
+def _refuse_items(reason: Reason, indexes: Sequence[int], problems: Sequence[str], total: int) -> RefusedError:
     """Name every bad item, and explain the first few."""
-    explained = "; ".join(f"item {index}: {problem}" for index, problem in problems[:EXPLAINED_ITEMS])
+    explained = "; ".join(f"item {index}: {problem}" for index, problem in zip(indexes, problems, strict=False))
     if total > 1:
-        indexes = ", ".join(str(index) for index, _ in problems)
-        explained = f"{len(problems)} of {total} items cannot be accepted (index {indexes}): {explained}"
-    return RefusedError(reason, f"Refused: {explained}", details={"items": [index for index, _ in problems]})
+        named = ", ".join(str(index) for index in indexes)
+        explained = f"{len(indexes)} of {total} items cannot be accepted (index {named}): {explained}"
+    return RefusedError(reason, f"Refused: {explained}", details={"items": list(indexes)})
 
 
 def _body_missing() -> RefusedError:

@@ -114,6 +114,7 @@ def create_app(uplink: UplinkEndpoint, health: Health) -> ASGIApp:
         routes=[Route("/", _running), Route("/status", _running), *create_health_routes(health)],
         exception_handlers={HTTPException: _answer_http_exception},
     )
+    others.router.redirect_slashes = False  # it would send the sender to whatever its Host header says
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/uplink":

@@ -113,6 +113,6 @@ def _read_retry_after(headers: Mapping[str, str], message: str) -> timedelta | N
 def _read_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment.replace(tzinfo=moment.tzinfo or UTC)

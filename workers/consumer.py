@@ -21,7 +21,10 @@ No more than keeps a worker busy: what waits in its buffer counts as delivered o
 """
 
 SPLIT_AT_DELIVERY = 3
-"""A frame that comes a third time has probably killed two workers."""
+"""A frame that comes a third time was in hand when two workers died, and may be what killed them."""
+
+SUSPECT_DELIVERIES = 3
+"""A suspect is alone with its guilt: the worker that dies while it is tried was killed by it, or by an accident."""
 
 BROKEN_PAUSE_SECONDS = 1.0
 """Before a delivery that met a bug of ours is handed back: it comes again at once, and the bug with it."""
@@ -102,9 +105,9 @@ class Consumer:
             return
         if delivery.count > 1:
             metrics.UPLINKS_REDELIVERED.inc(delivery.message.uplinks)
-        if delivery.poisoned:
+        if delivery.poisoned or (delivery.suspect and delivery.count > SUSPECT_DELIVERIES):
             await self._settlement.bury_poison(delivery, envelopes)
-        elif delivery.count >= SPLIT_AT_DELIVERY and delivery.message.uplinks > 1:
+        elif delivery.count >= SPLIT_AT_DELIVERY and not delivery.suspect:
             await self._settlement.split(delivery, envelopes)
         else:
             await self._settlement.settle(delivery, await self._process_all(envelopes))

@@ -19,6 +19,9 @@ from workers.grouping import Post
 from workers.resolver import DeviceToken
 from workers.retrying import BlipRetrying
 
+ANSWER_BYTES = 100_000
+"""An answer of the API has some hundred bytes."""
+
 TOKEN = re.compile(r"[!-~]{1,500}")
 """What may be sent as a header: a token with a line break would end it and begin another."""
 
@@ -83,8 +86,8 @@ class Downstream:
         """Give the result of the answer, or raise what it means, and remember whether the downstream is there."""
         try:
             async with self._slots:
-                response = await self._fetch(request)
-            result = read_answer(response.status_code, response.headers, response.content)
+                status, headers, body = await self._fetch(request)
+            result = read_answer(status, headers, body)
         except TransientError as error:
             error.mask(request.secrets)
             self.unavailable = f"{error} on {request.route}"
@@ -96,18 +99,33 @@ class Downstream:
         self.unavailable = None
         return result
 
-    async def _fetch(self, request: "_Request") -> httpx.Response:
+    async def _fetch(self, request: "_Request") -> tuple[int, httpx.Headers, bytes]:
         url = self._directory.current.downstream.url + request.path
         try:
             with metrics.DOWNSTREAM_SECONDS.labels(request.route).time():
-                async with asyncio.timeout(self._seconds):
-                    return await self._client.request(
-                        request.method, url, headers=request.headers, content=request.body
-                    )
+                async with (
+                    asyncio.timeout(self._seconds),
+                    self._client.stream(request.method, url, headers=request.headers, content=request.body) as response,
+                ):
+                    return response.status_code, response.headers, await _read_bounded(response)
+        except TransientError:
+            raise
         except Exception as error:  # noqa: BLE001 - see below
             # Whatever a server or a network can do to a client says nothing about the uplink. The error's own text may
             # hold the URL, and the resolve URL holds a key.
             raise TransientError(type(error).__name__) from None
+
+
+async def _read_bounded(response: httpx.Response) -> bytes:
+    """Read an answer while it is small. No coding was asked for, and what comes in one may unfold to anything."""
+    if "content-encoding" in response.headers:
+        raise TransientError(f"{response.status_code} in a coding that was not asked for: not from the API")
+    body = b""
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > ANSWER_BYTES:
+            raise TransientError(f"{response.status_code} with more than {ANSWER_BYTES} bytes: not from the API")
+    return body
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,12 @@ from common.queue.protocol import Delivery, Message
 from common.reason import Reason
 from workers.outcome import DeadLettered, Delivered, Outcome, RetryLater, SetAside
 
+KEPT_BYTES = 8_000_000
+"""Of a message that nobody can read: a letter holds it in base64, and has to fit into a message itself."""
+
+CUT_BYTES = 10_000
+"""Enough to recognise what it was; there is one for each uplink of the frame."""
+
 INTERNAL_ERROR_ATTEMPTS = 3
 """A bug seldom heals by waiting; two more attempts cover the one that does."""
 
@@ -25,7 +31,7 @@ class Remainder:
     """What has to be durable elsewhere before a delivery may be acked."""
 
     letters: Sequence[DeadLetter] = ()
-    now: Sequence[Message] = ()
+    suspects: Sequence[Message] = ()
     later: Sequence[tuple[Message, timedelta]] = ()
 
 
@@ -51,9 +57,9 @@ def plan_remainder(outcomes: Iterable[Outcome], ladder: Ladder, now: datetime) -
 
 
 def plan_split(envelopes: Iterable[Envelope], now: datetime) -> Remainder:
-    """Give every uplink a message of its own, at once: so only the one that kills workers goes on killing."""
+    """Give every uplink a message of its own among the suspects, to be tried one at a time."""
     uplinks = [uplink for envelope in envelopes for uplink in envelope.uplinks()]
-    return Remainder(now=[_build_message([uplink], uplink.envelope.attempt, now) for uplink in uplinks])
+    return Remainder(suspects=[_build_message([uplink], uplink.envelope.attempt, now) for uplink in uplinks])
 
 
 def plan_burial(envelopes: Iterable[Envelope], reason: Reason, detail: str, now: datetime) -> Remainder:
@@ -64,6 +70,9 @@ def plan_burial(envelopes: Iterable[Envelope], reason: Reason, detail: str, now:
 
 def plan_unreadable(delivery: Delivery, reason: Reason, detail: str, now: datetime) -> Remainder:
     """Give one letter for a whole frame whose uplinks nobody can see."""
+    body = delivery.message.body
+    if len(body) > KEPT_BYTES:
+        detail = f"{detail}; the letter keeps {KEPT_BYTES} of its {len(body)} bytes"
     letter = DeadLetter(
         uplink_id=f"frame/{delivery.message_id}",
         reason=reason,
@@ -71,9 +80,14 @@ def plan_unreadable(delivery: Delivery, reason: Reason, detail: str, now: dateti
         attempts=delivery.message.attempt,
         first_seen=now,
         died_at=now,
-        frame=delivery.message.body,
+        frame=body[:KEPT_BYTES],
     )
     return Remainder(letters=[letter])
+
+
+def cut_letter(letter: DeadLetter, delivery: Delivery) -> DeadLetter:
+    """Give the letter of an uplink that no letter can hold: in its place, the beginning of the frame it came in."""
+    return replace(letter, envelope=None, frame=delivery.message.body[:CUT_BYTES])
 
 
 def plan_unsupported(delivery: Delivery, detail: str, ladder: Ladder, now: datetime) -> Remainder:

@@ -103,6 +103,7 @@ def create_client(settings: Settings, transport: httpx.AsyncBaseTransport | None
 
     return httpx.AsyncClient(
         transport=transport or AiohttpTransport(client=create_session),
+        headers={"Accept-Encoding": "identity"},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         timeout=settings.downstream_timeout,
         follow_redirects=False,

@@ -17,11 +17,12 @@ from common.dead_letter import DeadLetter
 from common.envelope import Envelope
 from common.ladder import Ladder
 from common.logs import LogBudget
-from common.queue.protocol import Delivery, Queue, QueueUnavailableError
+from common.queue.protocol import Delivery, MessageTooLargeError, Queue, QueueUnavailableError
 from common.reason import Reason
 from workers.outcome import DeadLettered, Delivered, Outcome, RetryLater, SetAside
 from workers.remainder import (
     Remainder,
+    cut_letter,
     plan_burial,
     plan_remainder,
     plan_split,
@@ -50,15 +51,15 @@ class Settlement:
         self._note_outcomes(delivery, outcomes, {letter.uplink_id for letter in remainder.letters})
 
     async def split(self, delivery: Delivery, envelopes: Sequence[Envelope]) -> None:
-        """Replace a frame that has probably killed a worker by one message per uplink."""
+        """Replace a frame that has probably killed workers by a suspect for each uplink."""
         await self._finish(delivery, plan_split(envelopes, datetime.now(UTC)))
         log.warning(
             "delivery.split", message_id=delivery.message_id, count=delivery.count, uplinks=delivery.message.uplinks
         )
 
     async def bury_poison(self, delivery: Delivery, envelopes: Sequence[Envelope]) -> None:
-        """Dead-letter a frame that the engine gave up after too many deliveries."""
-        detail = "its worker died again and again while it was processed; the frame was given up"
+        """Dead-letter what kills workers, or what the engine gave up after too many deliveries."""
+        detail = f"a worker died each time while it was processed, {delivery.count - 1} times in its last queue"
         await self._finish(delivery, plan_burial(envelopes, Reason.INTERNAL_ERROR, detail, datetime.now(UTC)))
 
     async def bury_unreadable(self, delivery: Delivery, detail: str) -> None:
@@ -91,9 +92,13 @@ class Settlement:
             wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_SECONDS),
         )
         if remainder.letters:
-            await retrying(self._queue.bury, remainder.letters)
-        for message in remainder.now:
-            await retrying(self._queue.publish, message)
+            try:
+                await retrying(self._queue.bury, remainder.letters)
+            except (MessageTooLargeError, TypeError):  # no frame of ours: somebody published it by hand
+                log.exception("letter.cut", message_id=delivery.message_id)
+                await retrying(self._queue.bury, [cut_letter(letter, delivery) for letter in remainder.letters])
+        for message in remainder.suspects:
+            await retrying(self._queue.publish_suspect, message)
         for message, delay in remainder.later:
             await retrying(self._queue.publish_later, message, delay)
 

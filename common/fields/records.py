@@ -92,7 +92,7 @@ def map_fields(field_map: FieldMap, uplink: Uplink) -> MappedFields | Unmappable
                 records.add(place.variable(key), value, place, key)
     except _ValueRefusedError as error:
         return Unmappable(Reason.VALUE_REFUSED, str(error))
-    return MappedFields(serial.value, records.records, carries_payload=isinstance(payload, Found))
+    return MappedFields(serial.value, records.records, carries_payload=records.has("payload"))
 
 
 class _RecordList:
@@ -116,6 +116,10 @@ class _RecordList:
         self._variables.add(variable)
         self.records.append(record)
         return record
+
+    def has(self, variable: str) -> bool:
+        """Whether there is a record of this variable, whichever field it came from."""
+        return variable in self._variables
 
     def add_location(self, variable: str, coordinates: Coordinates, place: Place) -> None:
         """Make the record of a place on earth."""

@@ -63,6 +63,13 @@ class Delivery(Protocol):
         """Whether the connection that brought it is gone: it can no longer be settled, and will be delivered again."""
 
     @property
+    def suspect(self) -> bool:
+        """Whether it was published as a suspect: no other suspect is delivered to this consumer until it is settled.
+
+        So its ``count`` is its own, and not that of messages that were in hand when somebody else killed the worker.
+        """
+
+    @property
     def poisoned(self) -> bool:
         """Whether the engine gave the message up after too many deliveries: bury it, do not process it."""
 
@@ -82,6 +89,7 @@ class Depths:
 
     work: int
     retry: int
+    suspects: int
     poison: int
     dead: int
     """Entries about dead letters, marks included; an engine may count new ones some seconds late."""
@@ -100,6 +108,9 @@ class Queue(Protocol):
         Raises :class:`QueueUnavailableError` within the engine's deadline, never later, :class:`UnroutableError` when
         the queue was deleted, :class:`MessageTooLargeError` for a message that can never be taken.
         """
+
+    async def publish_suspect(self, message: Message) -> None:
+        """Return when the message is durable among the suspects. Raises as :meth:`publish`."""
 
     async def publish_later(self, message: Message, delay: timedelta) -> None:
         """Return when the message is durable; it comes to the work queue after ``delay``, one of the retry steps.

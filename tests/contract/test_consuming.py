@@ -136,3 +136,32 @@ async def test_a_closed_queue_takes_nothing(queue: Queue) -> None:
 
 async def _waiting_is(queue: Queue, messages: int) -> bool:
     return (await queue.depths()).work == messages
+
+
+async def test_suspects_come_one_at_a_time_beside_the_others(queue: Queue) -> None:
+    await queue.publish_suspect(message("first"))
+    await queue.publish_suspect(message("second"))
+    await queue.publish(message("other"))
+    async with queue.consume(prefetch=10) as deliveries:
+        in_hand = await take(deliveries, 2)
+        assert sorted((delivery.message.body, delivery.suspect) for delivery in in_hand) == [
+            (message("first").body, True),
+            (message("other").body, False),
+        ]
+        assert (await queue.depths()).suspects == 1
+        for delivery in in_hand:
+            await delivery.ack()
+        assert (await take_one(deliveries)).message == message("second")
+
+
+async def test_the_count_of_a_suspect_is_its_own(engine: Engine) -> None:
+    async with engine.open() as queue:
+        await queue.publish_suspect(message("first"))
+        await queue.publish_suspect(message("second"))
+        async with queue.consume(prefetch=10) as deliveries:
+            await take_one(deliveries)
+    async with engine.open() as queue, queue.consume(prefetch=10) as deliveries:
+        first = await take_one(deliveries)
+        await first.ack()
+        second = await take_one(deliveries)
+    assert (first.count, second.count) == (2, 1)

@@ -14,7 +14,7 @@ def delete_queues(url: str, prefix: str, steps: Sequence[str] = DEFAULT_STEPS) -
 
 
 def _names(steps: Sequence[str]) -> list[str]:
-    return ["uplinks", "poison", "dead", *(f"retry.{step}" for step in steps)]
+    return ["uplinks", "suspects", "poison", "dead", *(f"retry.{step}" for step in steps)]
 
 
 async def _delete_queues(url: str, names: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ class FakeDelivery:
     message: Message
     message_id: str = "0b3c6d0e5f8f4c1f9d6a7e8899aabbcc"
     count: int = 1
+    suspect: bool = False
     poisoned: bool = False
     is_lost: bool = False
     settled: list[str] = field(default_factory=list)
@@ -37,6 +38,7 @@ class FakeQueue:
     def __init__(self) -> None:
         self.unavailable: str | None = None
         self.published: list[Message] = []
+        self.suspects: list[Message] = []
         self.later: list[tuple[Message, timedelta]] = []
         self.letters: list[DeadLetter] = []
         self.deliveries: asyncio.Queue[Delivery] = asyncio.Queue()
@@ -62,6 +64,10 @@ class FakeQueue:
         await self._take()
         self.published.append(message)
 
+    async def publish_suspect(self, message: Message) -> None:
+        await self._take()
+        self.suspects.append(message)
+
     async def publish_later(self, message: Message, delay: timedelta) -> None:
         await self._take()
         self.later.append((message, delay))
@@ -80,7 +86,7 @@ class FakeQueue:
             yield await self.deliveries.get()
 
     async def depths(self) -> Depths:
-        return Depths(work=self.depth, retry=0, poison=0, dead=len(self.letters))
+        return Depths(work=self.depth, retry=0, suspects=len(self.suspects), poison=0, dead=len(self.letters))
 
     async def dead_letters(self) -> AsyncIterator[DeadLetter]:
         for letter in self.letters:

@@ -1,4 +1,4 @@
-"""Consuming: one consumer on the work queue and one on the poison queue, through every reconnection."""
+"""Consuming the work queue, the suspects and the poison queue, through every reconnection."""
 
 import asyncio
 from contextlib import suppress
@@ -84,14 +84,21 @@ class Consumer:
         async with self._subscribing, answered_within(self._timing.answer_seconds, "subscribing"):
             self._session = session
             self._consumers = []
-            await session.channel.set_qos(prefetch_count=self._prefetch)
-            for name, poisoned in ((self._topology.work, False), (self._topology.poison, True)):
+            for name, prefetch in self._sources():
+                await session.channel.set_qos(prefetch_count=prefetch)  # of the consumers that come next
                 queue = await session.channel.get_queue(name, ensure=False)
-                tag = await queue.consume(partial(self._receive, session, poisoned=poisoned))
+                tag = await queue.consume(partial(self._receive, session, name))
                 self._consumers.append((queue, tag))
 
-    async def _receive(self, session: Session, incoming: AbstractIncomingMessage, *, poisoned: bool) -> None:
-        delivery = read_delivery(incoming, session, poisoned=poisoned)
+    def _sources(self) -> list[tuple[str, int]]:
+        """What is consumed, and how many unsettled deliveries of it at a time."""
+        topology = self._topology
+        return [(topology.work, self._prefetch), (topology.poison, self._prefetch), (topology.suspects, 1)]
+
+    async def _receive(self, session: Session, source: str, incoming: AbstractIncomingMessage) -> None:
+        delivery = read_delivery(
+            incoming, session, suspect=source == self._topology.suspects, poisoned=source == self._topology.poison
+        )
         if not self._is_stopped:
             self._buffer.put_nowait(delivery)
             return

@@ -17,6 +17,7 @@ class RabbitDelivery:
     message: Message
     message_id: str
     count: int
+    suspect: bool
     poisoned: bool
     _incoming: AbstractIncomingMessage = field(repr=False)
     _session: Session = field(repr=False)
@@ -51,12 +52,15 @@ class RabbitDelivery:
             )
 
 
-def read_delivery(incoming: AbstractIncomingMessage, session: Session, *, poisoned: bool) -> RabbitDelivery:
+def read_delivery(
+    incoming: AbstractIncomingMessage, session: Session, *, suspect: bool, poisoned: bool
+) -> RabbitDelivery:
     """Make a delivery of what came in; never fails."""
     return RabbitDelivery(
         message=decode_message(incoming),
         message_id=read_message_id(incoming),
         count=count_deliveries(incoming),
+        suspect=suspect,
         poisoned=poisoned,
         _incoming=incoming,
         _session=session,

@@ -51,6 +51,10 @@ class RabbitQueue:
         """See the protocol."""
         await self._publisher.publish(encode_message(message), self._topology.work)
 
+    async def publish_suspect(self, message: Message) -> None:
+        """See the protocol."""
+        await self._publisher.publish(encode_message(message), self._topology.suspects)
+
     async def publish_later(self, message: Message, delay: timedelta) -> None:
         """See the protocol."""
         await self._publisher.publish(encode_message(message), self._topology.retry(delay))
@@ -77,6 +81,7 @@ class RabbitQueue:
             return Depths(
                 work=await count_messages(channel, self._topology.work),
                 retry=sum([await count_messages(channel, queue) for queue in self._topology.retries]),
+                suspects=await count_messages(channel, self._topology.suspects),
                 poison=await count_messages(channel, self._topology.poison),
                 dead=await count_messages(channel, self._topology.dead),
             )

@@ -52,6 +52,11 @@ class Topology:
         return f"{self.prefix}.uplinks"
 
     @property
+    def suspects(self) -> str:
+        """Name of the queue of messages that may have killed a worker, consumed one at a time."""
+        return f"{self.prefix}.suspects"
+
+    @property
     def poison(self) -> str:
         """Name of the queue of messages that were delivered too often."""
         return f"{self.prefix}.poison"
@@ -78,6 +83,7 @@ class Topology:
         return [
             DeclaredQueue(self.poison, {"x-queue-type": "quorum", "x-delivery-limit": PRACTICALLY_UNLIMITED}),
             DeclaredQueue(self.work, {"x-delivery-limit": DELIVERY_LIMIT, **_dead_lettering_to(self.poison)}),
+            DeclaredQueue(self.suspects, {"x-delivery-limit": DELIVERY_LIMIT, **_dead_lettering_to(self.poison)}),
             *(
                 DeclaredQueue(
                     self.retry(step),

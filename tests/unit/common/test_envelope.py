@@ -3,6 +3,17 @@ import pytest
 from common.envelope import FrameUnreadableError, FrameUnsupportedError, decode_frame, encode_frame, join_frame
 from tests.support.uplinks import build_envelope
 
+GOOD = encode_frame([build_envelope()])
+
+ODD = [
+    GOOD.replace(b'"attempt":1', b'"attempt":%b' % attempt)
+    for attempt in (b"-9", b"0", b"1e300", b"true", b'"1"', b"9999999")
+] + [
+    GOOD.replace(b"[[0,", b'[["a",'),
+    GOOD.replace(b'"query":{}', b'"query":[]'),
+    GOOD.replace(b'"key":"', b'"key":["",""],"x":"'),
+]
+
 OVERFLOWING = encode_frame([build_envelope()]).replace(b"2026-11-21T01:23:45.678901Z", b"0001-01-01T00:00:00+14:00")
 
 
@@ -32,6 +43,7 @@ def test_an_uplinks_id_is_its_group_and_index() -> None:
         b'{"version":1,"envelopes":[{}]}',
         b'{"version":[]}',
         OVERFLOWING,
+        *ODD,
     ],
 )
 def test_anything_else_is_no_frame(body: bytes) -> None:

@@ -12,10 +12,15 @@ from common.serving import PortUnavailableError, bind, serve_http
 
 
 async def app(_: Scope, receive: Receive, send: Send) -> None:
-    while (await receive()).get("more_body", False):
-        pass
-    await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
+    """Answer with the body that came."""
+    body, more = b"", True
+    while more:
+        event = await receive()
+        body += event.get("body", b"")
+        more = event.get("more_body", False)
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 202, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 @pytest.fixture
@@ -60,6 +65,20 @@ async def test_a_head_that_does_not_end_is_answered_408(
 async def test_a_head_that_is_too_large_is_refused_while_it_comes(port: int) -> None:
     answer = await talk(port, REQUEST + b"X: " + b"x" * http_protocol.HEAD_BYTES)
     assert answer.startswith(b"HTTP/1.1 431")
+
+
+@pytest.mark.parametrize("split", [1, 60, 150, 1_000])
+async def test_a_wish_for_another_protocol_is_ignored_and_the_body_is_read(port: int, split: int) -> None:
+    wish = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    requests = REQUEST + wish + b"\r\nab" + REQUEST + b"Connection: close\r\n\r\ncd"
+    answer = await talk(port, requests[:split], requests[split:])
+    assert answer.count(b"HTTP/1.1 202") == 2
+    assert answer.endswith(b"cd")
+    assert b"\r\n\r\nab" in answer
+
+
+async def test_a_tunnel_is_refused(port: int) -> None:
+    assert (await talk(port, b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n")).startswith(b"HTTP/1.1 405")
 
 
 async def test_what_is_no_http_is_refused_in_the_form_of_every_refusal(port: int) -> None:

@@ -101,9 +101,7 @@ def test_an_acknowledgement_of_another_files_message_removes_nothing(store: Stor
     add(store, "a")
     (taken,) = do(store, Store.take, ME, limit=1, now=NOON)
     do(store, Store.ack, taken.id, "of the old file")
-    assert count(store).work == 0  # it is in hand
-    do(store, Store.release, ME)
-    assert count(store).work == 1
+    assert store.count(NOON, is_held=False).work == 1
 
 
 def test_ids_are_not_used_again(store: Store) -> None:
@@ -138,14 +136,14 @@ def test_counts_tell_what_waits_from_what_is_in_hand(store: Store) -> None:
     do(store, Store.add_later, "due", message("due"), NOON)
     do(store, Store.add_later, "later", message("later"), NOON + SECOND)
     take(store, limit=1)
-    assert store.count(NOON, is_held=True) == Depths(work=3, retry=1, poison=0, dead=0)
+    assert store.count(NOON, is_held=True) == Depths(work=3, retry=1, suspects=0, poison=0, dead=0)
 
 
 def test_what_is_in_hand_waits_again_when_nobody_consumes(store: Store) -> None:
     """A stopped system's books are to balance before anybody starts it again."""
     add(store, "a", "b")
     take(store, limit=1)
-    assert store.count(NOON, is_held=False) == Depths(work=2, retry=0, poison=0, dead=0)
+    assert store.count(NOON, is_held=False) == Depths(work=2, retry=0, suspects=0, poison=0, dead=0)
 
 
 def test_a_message_that_came_back_too_often_counts_as_poison(store: Store) -> None:
@@ -155,6 +153,8 @@ def test_a_message_that_came_back_too_often_counts_as_poison(store: Store) -> No
     assert (count(store).work, count(store).poison) == (1, 0)
     deliver_and_hand_back(store)
     assert (count(store).work, count(store).poison) == (0, 1)
+    take(store)
+    assert (count(store).work, count(store).poison) == (0, 0)
 
 
 def test_a_transaction_that_fails_changes_nothing(store: Store) -> None:
@@ -201,7 +201,7 @@ def test_space_is_given_back_step_by_step_once_most_of_the_file_is_free(store: S
     steps = 0
     while store.give_back_space():
         steps += 1
-    assert steps > 1
+    assert 1 < steps < 10
     assert (tmp_path / "queue.db").stat().st_size < 10_000_000
 
 

@@ -407,3 +407,31 @@ async def test_the_senders_trace_context_travels_with_the_request(client: httpx.
     await client.post("/uplink", json=UPLINK, headers={**AUTHORIZED, "traceparent": traceparent})
     await client.post("/uplink", json=UPLINK, headers=AUTHORIZED)
     assert [envelope.trace for envelope in queue.accepted()] == [{"traceparent": traceparent}, None]
+
+
+# What would cost others
+
+
+async def test_a_query_that_is_too_long_is_413(client: httpx.AsyncClient) -> None:
+    for query in ("x=" + "y" * 9_000, "&".join(f"p{n}=1" for n in range(150))):
+        assert_refused(await client.post(f"/uplink?{query}", json=UPLINK, headers=AUTHORIZED), 413, "body_too_large")
+
+
+async def test_a_trace_that_is_too_long_is_dropped_and_the_uplink_is_not(
+    client: httpx.AsyncClient, queue: FakeQueue
+) -> None:
+    headers = {**AUTHORIZED, "tracestate": "v" * 600, "traceparent": "00-1-2-01"}
+    assert (await client.post("/uplink", json=UPLINK, headers=headers)).status_code == 202
+    assert queue.accepted()[0].trace == {"traceparent": "00-1-2-01"}
+
+
+async def test_an_empty_idempotency_key_is_none(client: httpx.AsyncClient) -> None:
+    headers = {**AUTHORIZED, "Idempotency-Key": ""}
+    groups = {(await client.post("/uplink", json=UPLINK, headers=headers)).json()["group"] for _ in range(2)}
+    assert len(groups) == 2
+
+
+async def test_endless_empty_gzip_members_are_413(client: httpx.AsyncClient) -> None:
+    body = gzip.compress(b"") * 500
+    response = await client.post("/uplink", content=body, headers={**JSON, "Content-Encoding": "gzip"})
+    assert_refused(response, 413, "body_too_large")

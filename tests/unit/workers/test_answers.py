@@ -69,7 +69,16 @@ def test_retry_after_may_be_a_date() -> None:
     assert timedelta(seconds=50) < error.value.retry_after <= timedelta(seconds=60)
 
 
-@pytest.mark.parametrize("headers", [{}, {"retry-after": "soon"}, {"retry-after": "9" * 5_000}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"retry-after": "soon"},
+        {"retry-after": "9" * 5_000},
+        {"retry-after": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"},
+        {"retry-after": "Mon, 01 Jan 2026 00:00:00 +99999999999999"},
+    ],
+)
 def test_without_a_retry_after_that_can_be_read_there_is_none(headers: dict[str, str]) -> None:
     with pytest.raises(ThrottledError) as error:
         read_answer(429, headers, NO)

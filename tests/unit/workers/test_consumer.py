@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.support.queues import FakeDelivery, FakeQueue
 from tests.support.uplinks import build_envelope
 from tests.support.waiting import eventually
 from workers import consumer as module
-from workers.consumer import SPLIT_AT_DELIVERY, Consumer
+from workers.consumer import SPLIT_AT_DELIVERY, SUSPECT_DELIVERIES, Consumer
 from workers.outcome import Delivered, Outcome
 from workers.settlement import Settlement
 
@@ -50,12 +51,12 @@ class Running:
         )
         self.task = asyncio.create_task(consumer.run(self.stopping, grace=0.2))
 
-    def deliver(self, *envelopes: Envelope, count: int = 1, poisoned: bool = False) -> FakeDelivery:
+    def deliver(self, *envelopes: Envelope, **how: Any) -> FakeDelivery:
         uplinks = sum(len(envelope.items) for envelope in envelopes)
-        return self.deliver_body(encode_frame(envelopes), uplinks, count=count, poisoned=poisoned)
+        return self.deliver_body(encode_frame(envelopes), uplinks, **how)
 
-    def deliver_body(self, body: bytes, uplinks: int, *, count: int = 1, poisoned: bool = False) -> FakeDelivery:
-        delivery = FakeDelivery(Message(body, uplinks), count=count, poisoned=poisoned)
+    def deliver_body(self, body: bytes, uplinks: int, **how: Any) -> FakeDelivery:
+        delivery = FakeDelivery(Message(body, uplinks), **how)
         self.queue.deliveries.put_nowait(delivery)
         return delivery
 
@@ -89,13 +90,21 @@ async def test_a_frame_that_comes_a_third_time_is_split_and_not_processed(runnin
     delivery = running.deliver(batch(3), count=SPLIT_AT_DELIVERY)
     await eventually(lambda: delivery.settled == ["ack"])
     assert running.process.seen == []
-    assert [message.uplinks for message in running.queue.published] == [1, 1, 1]
+    assert [message.uplinks for message in running.queue.suspects] == [1, 1, 1]
 
 
-async def test_a_single_uplink_that_comes_a_third_time_is_processed(running: Running) -> None:
+async def test_a_single_uplink_that_comes_a_third_time_is_a_suspect_too(running: Running) -> None:
     delivery = running.deliver(batch(1), count=SPLIT_AT_DELIVERY)
     await eventually(lambda: delivery.settled == ["ack"])
+    assert (len(running.process.seen), len(running.queue.suspects)) == (0, 1)
+
+
+async def test_a_suspect_is_processed_until_it_has_killed_too_often(running: Running) -> None:
+    tried = running.deliver(batch(1), count=SUSPECT_DELIVERIES, suspect=True)
+    guilty = running.deliver(batch(1), count=SUSPECT_DELIVERIES + 1, suspect=True)
+    await eventually(lambda: (tried.settled, guilty.settled) == (["ack"], ["ack"]))
     assert len(running.process.seen) == 1
+    assert [letter.reason for letter in running.queue.letters] == [Reason.INTERNAL_ERROR]
 
 
 async def test_poison_is_buried_and_not_processed(running: Running) -> None:
@@ -166,7 +175,7 @@ async def test_a_worker_whose_time_is_half_over_is_told_to_hurry_and_settles_wha
 async def test_a_delivery_that_cannot_be_settled_is_handed_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BROKEN_PAUSE_SECONDS", 0)
     running = Running()
-    running.queue.refuse(MessageTooLargeError("too large"))
+    running.queue.refuse(MessageTooLargeError("too large"), MessageTooLargeError("too large"))
     delivery = running.deliver_body(b"no frame", 1)
     await eventually(lambda: delivery.settled == ["hand_back"])
     running.stopping.set()

@@ -137,6 +137,13 @@ async def test_any_error_of_the_client_says_nothing_about_the_uplink() -> None:
         )
 
 
+async def test_an_answer_that_does_not_end_is_given_up() -> None:
+    with pytest.raises(TransientError, match="more than 100000 bytes"):
+        await build_downstream(Server(httpx.Response(200, content=b" " * 200_000))).resolve(
+            Serial("A"), build_key(), build_network()
+        )
+
+
 async def test_no_cookie_is_kept() -> None:
     server = Server(httpx.Response(200, json=YES, headers={"Set-Cookie": "session=1; Path=/"}))
     settings = Settings()

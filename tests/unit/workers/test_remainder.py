@@ -123,7 +123,7 @@ def test_a_split_gives_every_uplink_a_message_at_the_same_attempt() -> None:
         build_envelope({"serial": "A"}, {"serial": "B"}, attempt=2),
         build_envelope({"serial": "C"}, attempt=2),
     ]
-    messages = plan_split(envelopes, NOW).now
+    messages = plan_split(envelopes, NOW).suspects
     assert [(message.uplinks, message.attempt) for message in messages] == [(1, 2)] * 3
     items = [envelope.items for message in messages for envelope in decode_frame(message.body)]
     assert items == [[(0, {"serial": "A"})], [(1, {"serial": "B"})], [(0, {"serial": "C"})]]

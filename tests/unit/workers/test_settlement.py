@@ -4,7 +4,7 @@ import pytest
 
 from common.envelope import decode_frame
 from common.ladder import Ladder
-from common.queue.protocol import Message, QueueUnavailableError
+from common.queue.protocol import Message, MessageTooLargeError, QueueUnavailableError
 from common.reason import Reason
 from tests.support.queues import FakeDelivery, FakeQueue
 from tests.support.uplinks import build_envelope, build_uplinks
@@ -87,12 +87,23 @@ async def test_a_delivery_that_is_lost_while_the_queue_is_away_ends_the_tries(
     assert (delivery.settled, queue.later) == ([], [])
 
 
-async def test_a_split_frame_becomes_one_message_per_uplink(
+async def test_a_letter_that_is_too_large_is_cut_and_not_lost(
+    settlement: Settlement, queue: FakeQueue, delivery: FakeDelivery
+) -> None:
+    queue.refuse(MessageTooLargeError("too large"))
+    (uplink,) = build_uplinks(1)
+    await settlement.settle(delivery, [DeadLettered(uplink, Reason.SERIAL_UNKNOWN, "no device")])
+    (letter,) = queue.letters
+    assert (letter.uplink_id, letter.envelope, letter.frame) == (uplink.id, None, delivery.message.body)
+    assert delivery.settled == ["ack"]
+
+
+async def test_a_split_frame_becomes_a_suspect_for_each_uplink(
     settlement: Settlement, queue: FakeQueue, delivery: FakeDelivery
 ) -> None:
     await settlement.split(delivery, [build_envelope({"serial": "A"}, {"serial": "B"})])
-    assert [message.uplinks for message in queue.published] == [1, 1]
-    assert delivery.settled == ["ack"]
+    assert [message.uplinks for message in queue.suspects] == [1, 1]
+    assert (delivery.settled, queue.published) == (["ack"], [])
 
 
 async def test_poison_becomes_dead_letters_with_the_reason_internal_error(

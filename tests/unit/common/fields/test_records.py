@@ -16,6 +16,7 @@ from common.fields.field_map import FieldMap, Found, find_payload, find_port, fi
 from common.fields.number import read_number
 from common.fields.records import MappedFields, Record, Unmappable, map_fields
 from common.reason import Reason
+from tests.support.uplinks import build_envelope
 
 GROUP = "6a1f0c52d3b19e4477aa01c9"
 ARRIVED_AT = datetime(2026, 11, 21, 1, 23, 45, 678901, tzinfo=UTC)
@@ -419,3 +420,10 @@ def _rest(fields: dict[str, Any]) -> list[Record]:
     """Give the records of the fields that are neither serial, payload nor port."""
     mapped = _map({"imei": 867648042712345, **fields}, text="serial=imei")
     return mapped.records[1:]
+
+
+@pytest.mark.parametrize("item", [{"serial": "A", "payload": 12345}, {"serial": "A", "PAYLOAD": "00"}])
+def test_any_variable_that_a_parser_would_take_for_the_payload_keeps_the_uplink_apart(item: dict[str, Any]) -> None:
+    mapped = map_fields(parse_field_map("payload=data"), build_envelope(item).uplinks()[0])
+    assert isinstance(mapped, MappedFields)
+    assert mapped.carries_payload
