@@ -14,7 +14,7 @@ from common import metrics
 from common.directory.model import AuthorizationKey, Network
 from common.directory.source import DirectorySource
 from common.serial import Serial
-from workers.answers import RejectedError, TransientError, read_answer
+from workers.answers import DownstreamError, RejectedError, TransientError, read_answer
 from workers.grouping import Post
 from workers.resolver import DeviceToken
 from workers.retrying import BlipRetrying
@@ -87,13 +87,11 @@ class Downstream:
         try:
             async with self._slots:
                 status, headers, body = await self._fetch(request)
-            result = read_answer(status, headers, body)
+            result = _read_masked(status, headers, body, request.secrets)
         except TransientError as error:
-            error.mask(request.secrets)
             self.unavailable = f"{error} on {request.route}"
             raise
-        except RejectedError as error:
-            error.mask(request.secrets)
+        except RejectedError:
             self.unavailable = None
             raise
         self.unavailable = None
@@ -114,6 +112,14 @@ class Downstream:
             # Whatever a server or a network can do to a client says nothing about the uplink. The error's own text may
             # hold the URL, and the resolve URL holds a key.
             raise TransientError(type(error).__name__) from None
+
+
+def _read_masked(status: int, headers: httpx.Headers, body: bytes, secrets: tuple[str, ...]) -> Any:
+    try:
+        return read_answer(status, headers, body)
+    except DownstreamError as error:
+        error.mask(secrets)
+        raise
 
 
 async def _read_bounded(response: httpx.Response) -> bytes:

@@ -132,7 +132,7 @@ class Settlement:
                     pass  # counted with its letter
                 case _:
                     assert_never(outcome)
-        if self._log_budget.allows("delivery.settled"):
+        if outcomes and self._log_budget.allows("delivery.settled"):
             log.info(
                 "delivery.settled",
                 message_id=delivery.message_id,
