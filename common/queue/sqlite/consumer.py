@@ -55,7 +55,7 @@ class Consumer:
             self._running.cancel()
             await asyncio.wait({self._running})
         if self._looking is not None:  # it cannot be called back, and what it finds belongs to somebody
-            await asyncio.wait({self._looking}, timeout=self._limits.answer)
+            await asyncio.wait({self._looking}, timeout=self._limits.answer_seconds)
         if unopened := self.end():
             with suppress(QueueUnavailableError):  # then it is owed
                 await self._holding.return_unopened(unopened)
@@ -78,13 +78,11 @@ class Consumer:
         try:
             while True:
                 self._changed.clear()
-                if len(self._in_hand) >= self._prefetch:
-                    await self._changed.wait()
                 try:
                     pause = await self._look()
                 except QueueUnavailableError as error:
                     self._note(str(error))
-                    await asyncio.sleep(self._limits.pause)
+                    await asyncio.sleep(self._limits.pause_seconds)
                 else:
                     self._note(None)
                     await self._wait_for_change(pause)
@@ -93,12 +91,12 @@ class Consumer:
 
     async def _look(self) -> float:
         """Take what there is room for; give the seconds to wait for a change before the next look."""
-        self._looking = self._holding.look(self._prefetch - len(self._in_hand))
+        self._looking = self._holding.look(max(0, self._prefetch - len(self._in_hand)))
         self._looking.add_done_callback(self._receive)
         look = await asyncio.shield(self._looking)
         if look.taken:
             return 0
-        return min(self._limits.look, inf if look.seconds_until_due is None else look.seconds_until_due)
+        return min(self._limits.look_seconds, inf if look.seconds_until_due is None else look.seconds_until_due)
 
     async def _wait_for_change(self, seconds: float) -> None:
         with suppress(TimeoutError):

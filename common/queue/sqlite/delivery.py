@@ -37,6 +37,11 @@ class SqliteDelivery:
         return self._holding.is_over
 
     @property
+    def suspect(self) -> bool:
+        """See the protocol."""
+        return self._taken.suspect
+
+    @property
     def poisoned(self) -> bool:
         """See the protocol."""
         return self._taken.count > DELIVERY_LIMIT + 1

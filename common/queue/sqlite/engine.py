@@ -64,6 +64,10 @@ class SqliteQueue:
         """See the protocol."""
         await self._add(message, partial(Store.add, message_id=uuid.uuid4().hex, message=message))
 
+    async def publish_suspect(self, message: Message) -> None:
+        """See the protocol."""
+        await self._add(message, partial(Store.add_suspect, message_id=uuid.uuid4().hex, message=message))
+
     async def publish_later(self, message: Message, delay: timedelta) -> None:
         """See the protocol."""
         if delay not in self._retry_steps:
@@ -119,8 +123,8 @@ class SqliteQueue:
     async def close(self) -> None:
         """See the protocol."""
         for consumer in self._consumers:
-            consumer.end()
-        await self._writer.close(self._holding.give_up)
+            self._holding.owe_return(consumer.end())
+        await self._writer.close(self._holding.settle_owed)
         self._lock.release()
 
     async def _add(self, message: Message, job: Callable[[Store], None]) -> None:

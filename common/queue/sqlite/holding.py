@@ -30,7 +30,7 @@ class Look:
 class Holding:
     """Takes messages and settles them; shared by all consumers of one queue.
 
-    Messages stay in hand until they are settled or :meth:`give_up`, also when the file had to be opened anew.
+    Messages stay in hand until they are settled or the queue is closed, also when the file had to be opened anew.
     """
 
     def __init__(
@@ -72,13 +72,13 @@ class Holding:
 
     def owe_return(self, taken: Sequence[TakenMessage]) -> None:
         """Do as :meth:`return_unopened` with the next look, at the latest when the queue is closed."""
-        self._owed.add(self._return(taken))
+        if taken:
+            self._owed.add(self._return(taken))
 
-    def give_up(self, store: Store) -> None:
-        """Do what is owed, and let wait again whatever is in hand; the last job of all."""
+    def settle_owed(self, store: Store) -> None:
+        """Do what is owed: the last job of all. What stays in hand waits again as soon as the lock is let go."""
         for settle in tuple(self._owed):
             settle(store)
-        store.release(self._holder)
 
     async def _settle(self, settlement: Settlement) -> None:
         try:

@@ -9,16 +9,16 @@ MEBIBYTE = 1024 * 1024
 class Limits:
     """Seconds and bytes."""
 
-    answer: float = 5.0
+    answer_seconds: float = 5.0
     """For everything that is asked of the file, waiting in line included. A disk that is slower is as good as away."""
 
-    pause: float = 1.0
+    pause_seconds: float = 1.0
     """Between two tries of a consumer whose file cannot be used."""
 
-    look: float = 0.5
+    look_seconds: float = 0.5
     """How often a consumer looks whether another process has published: nobody tells it."""
 
-    goodbye: float = 5.0
+    goodbye_seconds: float = 5.0
     """For finishing what waits when the queue is closed; afterwards the thread is left to itself."""
 
     waiting_bytes: int = 64 * MEBIBYTE

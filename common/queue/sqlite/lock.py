@@ -69,8 +69,9 @@ class ConsumerLock:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, _describe_self(), 0)
+            with suppress(OSError):  # on a full disk it goes without saying who it is
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, _describe_self(), 0)
         except BlockingIOError as error:
             holder = _describe_holder(os.pread(descriptor, HOLDER_BYTES, 0))
             os.close(descriptor)

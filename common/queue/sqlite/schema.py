@@ -17,7 +17,7 @@ SCHEMA_VERSION = 1
 WAL_PAGES = 1_000
 """Pages (4 kB) after which the log goes into the file. More would gain little and make the next commit wait longer."""
 
-WAL_LIMIT_BYTES = 16 * MEBIBYTE
+WAL_LIMIT_BYTES = 4 * MEBIBYTE
 """What a burst leaves of the log's size; the space is used again."""
 
 PRAGMAS = (
@@ -30,8 +30,8 @@ PRAGMAS = (
 )
 
 TABLES = (
-    # Messages never change, they come and go. due_at is 0 for the work queue, else milliseconds since 1970. An id is
-    # never used twice, so that a settlement that comes late cannot hit another message.
+    # Messages never change, they come and go. due_at is 0 for the work queue, -1 for a suspect, else milliseconds since
+    # 1970. An id is never used twice, so that a settlement that comes late cannot hit another message.
     """
     CREATE TABLE IF NOT EXISTS message (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -117,8 +117,6 @@ def _create_tables(connection: sqlite3.Connection) -> None:
     with connection:
         for statement in TABLES:
             connection.execute(statement)
-        for pragma, value in (("application_id", APPLICATION_ID), ("user_version", SCHEMA_VERSION)):
-            if connection.execute(f"PRAGMA {pragma}").fetchone() != (
-                value,
-            ):  # opening a full disk's file writes nothing
-                connection.execute(f"PRAGMA {pragma} = {value}")
+        if connection.execute("PRAGMA user_version").fetchone() != (SCHEMA_VERSION,):  # a full disk takes no write
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

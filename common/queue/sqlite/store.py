@@ -21,6 +21,9 @@ DELIVERY_LIMIT = 100
 AT_ONCE = 0
 """``due_at`` of a message in the work queue."""
 
+SUSPECT = -1
+"""``due_at`` of a message that may have killed a worker; of these, one at a time is in hand."""
+
 TAKE_BYTES = 8 * MEBIBYTE
 """Bodies that are read in one transaction; publishes wait meanwhile."""
 
@@ -33,17 +36,21 @@ SPARE_PAGES = 2_048
 RETURNED_PAGES = 2_048
 """Pages that are given back in one transaction; publishes wait meanwhile."""
 
-# Two reads of the index, each short however many messages there are: the work queue, and what has become due.
+# Three reads of the index, each short however many messages there are: the work queue, what has become due, a suspect.
 TAKE = """
     WITH
         in_hand AS (SELECT id FROM delivery WHERE holder IS NOT NULL),
         work AS (SELECT id FROM message WHERE due_at = 0 AND id NOT IN in_hand ORDER BY id LIMIT :limit),
         due AS (
             SELECT id FROM message WHERE due_at BETWEEN 1 AND :now AND id NOT IN in_hand ORDER BY due_at LIMIT :limit
+        ),
+        suspect AS (
+            SELECT min(id) AS id FROM message
+            WHERE due_at = -1 AND NOT EXISTS (SELECT 1 FROM message WHERE due_at = -1 AND id IN in_hand)
         )
-    SELECT message.id, message_id, uplinks, attempt, version, body, coalesce(count, 0) + 1
+    SELECT message.id, message_id, uplinks, attempt, version, body, coalesce(count, 0) + 1, due_at = -1
     FROM message LEFT JOIN delivery USING (id)
-    WHERE message.id IN (SELECT id FROM work UNION ALL SELECT id FROM due)
+    WHERE message.id IN (SELECT id FROM work UNION ALL SELECT id FROM due UNION ALL SELECT id FROM suspect)
     ORDER BY message.id LIMIT :limit
 """
 
@@ -58,23 +65,29 @@ BRING_FORWARD = """
 """
 
 COUNT = """
+    WITH
+        in_hand AS (SELECT id FROM delivery WHERE holder IS NOT NULL AND :is_held),
+        poison AS (SELECT id FROM delivery WHERE count > :limit AND id NOT IN in_hand),
+        elsewhere AS (SELECT due_at FROM message WHERE id IN (SELECT id FROM in_hand UNION ALL SELECT id FROM poison))
     SELECT
-        (SELECT count(*) FROM message WHERE due_at <= :now),
-        (SELECT count(*) FROM message WHERE due_at > :now),
-        (SELECT count(*) FROM delivery WHERE holder IS NOT NULL AND :is_held),
-        (SELECT count(*) FROM delivery WHERE count > :limit AND NOT (holder IS NOT NULL AND :is_held)),
+        (SELECT count(*) FROM message WHERE due_at BETWEEN 0 AND :now)
+            - (SELECT count(*) FROM elsewhere WHERE due_at BETWEEN 0 AND :now),
+        (SELECT count(*) FROM message WHERE due_at > :now) - (SELECT count(*) FROM elsewhere WHERE due_at > :now),
+        (SELECT count(*) FROM message WHERE due_at = -1) - (SELECT count(*) FROM elsewhere WHERE due_at = -1),
+        (SELECT count(*) FROM poison),
         (SELECT count(*) FROM dead)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class TakenMessage:
-    """A message and which delivery of it this is, from 1."""
+    """A message, and which delivery of it this is, from 1."""
 
     id: int
     message_id: str
     message: Message
     count: int
+    suspect: bool
 
 
 class Store:
@@ -83,7 +96,7 @@ class Store:
     def __init__(self, path: Path, limits: Limits) -> None:
         self._path = path
         self._limits = limits
-        self._connection = connect(path, busy_seconds=limits.answer)
+        self._connection = connect(path, busy_seconds=limits.answer_seconds)
         self._file = _identify(path)
         self._has_room = False
         self.dead_letters = DeadLetterTable(self._connection)
@@ -113,18 +126,26 @@ class Store:
             )
         self._insert(message_id, message, AT_ONCE)
 
+    def add_suspect(self, message_id: str, message: Message) -> None:
+        """Put a message among the suspects. It takes the place of another one, and so may use the reserve."""
+        self._insert(message_id, message, SUSPECT)
+
     def add_later(self, message_id: str, message: Message, due_at: int) -> None:
-        """Put a message into the file that is delivered from ``due_at`` on; this may use the reserve."""
+        """Put a message into the file that is delivered from ``due_at`` on; this may use the reserve as well."""
         self._insert(message_id, message, due_at)
 
     def take(self, holder: int, *, limit: int, now: int) -> list[TakenMessage]:
-        """Give the oldest messages that wait and are due to ``holder``; at least one if there is any."""
+        """Give ``holder`` the oldest messages that wait and are due, with one suspect in hand at most.
+
+        They are fewer than there are when they are large, but at least one.
+        """
         taken: list[TakenMessage] = []
         size = 0
-        for row_id, message_id, uplinks, attempt, version, body, count in self._connection.execute(
+        for row_id, message_id, uplinks, attempt, version, body, count, suspect in self._connection.execute(
             TAKE, {"limit": limit, "now": now}
         ):
-            taken.append(TakenMessage(row_id, message_id, Message(body, uplinks, attempt, version), count))
+            message = Message(body, uplinks, attempt, version)
+            taken.append(TakenMessage(row_id, message_id, message, count, bool(suspect)))
             size += len(body)
             if size >= TAKE_BYTES:
                 break
@@ -148,10 +169,6 @@ class Store:
         """Let wait again what holders before this one have left unsettled."""
         self._connection.execute("UPDATE delivery SET holder = NULL WHERE holder <> ?", (holder,))
 
-    def release(self, holder: int) -> None:
-        """Let wait again everything that ``holder`` has in hand."""
-        self._connection.execute("UPDATE delivery SET holder = NULL WHERE holder = ?", (holder,))
-
     def next_due(self, now: int) -> int | None:
         """Say when the next message becomes due, of those that are not."""
         (due_at,) = self._connection.execute("SELECT min(due_at) FROM message WHERE due_at > ?", (now,)).fetchone()
@@ -164,16 +181,16 @@ class Store:
     def count(self, now: int, *, is_held: bool) -> Depths:
         """Count what waits; ``is_held``: whether there is a consumer, else what is in hand waits as well."""
         parameters = {"now": now, "limit": DELIVERY_LIMIT, "is_held": is_held}
-        due, retry, in_hand, poison, dead = self._connection.execute(COUNT, parameters).fetchone()
-        return Depths(work=due - in_hand - poison, retry=retry, poison=poison, dead=dead)
+        work, retry, suspects, poison, dead = self._connection.execute(COUNT, parameters).fetchone()
+        return Depths(work=work, retry=retry, suspects=suspects, poison=poison, dead=dead)
 
     def give_back_space(self) -> bool:
         """Make the file smaller by one step where most of it is free, outside of a transaction; False: it is not."""
         pages, free = self._pragma("page_count"), self._pragma("freelist_count")
-        if free < SPARE_PAGES or free < pages * 3 // 4:
+        if free <= SPARE_PAGES or free < pages * 3 // 4:
             return False
         # Not execute: it sees rows without columns, takes that for the end, and stops after one page.
-        self._connection.executescript(f"PRAGMA incremental_vacuum({RETURNED_PAGES})")
+        self._connection.executescript(f"PRAGMA incremental_vacuum({min(RETURNED_PAGES, free - SPARE_PAGES)})")
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         return self._pragma("freelist_count") < free
 

@@ -68,7 +68,7 @@ class Writer:
         if self.is_closed:
             return CLOSED
         busy_seconds = 0.0 if (since := self._busy_since) is None else time.monotonic() - since
-        if busy_seconds > self._limits.answer:
+        if busy_seconds > self._limits.answer_seconds:
             return f"the disk has not answered for {busy_seconds:.0f} s ({self._path})"
         return self._why_unusable
 
@@ -82,11 +82,11 @@ class Writer:
             raise QueueUnavailableError(f"{self._waiting_bytes} bytes wait for the disk already ({self._path})")
         future = self.submit(job, size=size)
         try:
-            async with asyncio.timeout(self._limits.answer):
+            async with asyncio.timeout(self._limits.answer_seconds):
                 return await future
         except TimeoutError as error:
             raise QueueUnavailableError(
-                f"the disk did not answer within {self._limits.answer:g} s ({self._path})"
+                f"the disk did not answer within {self._limits.answer_seconds:g} s ({self._path})"
             ) from error
 
     def submit(self, job: Callable[[Store], T], *, size: int = 0) -> asyncio.Future[T]:
@@ -106,10 +106,10 @@ class Writer:
             self._put(last, 0).add_done_callback(_forget)
             self._jobs.put(None)
         try:
-            async with asyncio.timeout(self._limits.goodbye):
+            async with asyncio.timeout(self._limits.goodbye_seconds):
                 await self._ended.wait()
         except TimeoutError:
-            log.warning("queue.abandoned", path=str(self._path), seconds=self._limits.goodbye)
+            log.warning("queue.abandoned", path=str(self._path), seconds=self._limits.goodbye_seconds)
         else:
             self._thread.join()
 

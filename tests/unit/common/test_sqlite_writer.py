@@ -17,7 +17,7 @@ from common.queue.sqlite.writer import TRANSACTION_BYTES, Writer
 from tests.support.waiting import eventually
 
 NOON = 1_795_262_400_000
-QUICK = Limits(answer=0.2, goodbye=0.2)
+QUICK = Limits(answer_seconds=0.2, goodbye_seconds=0.2)
 DEADLINE_SECONDS = 10.0
 """For what has to end by itself; far above QUICK."""
 
@@ -133,7 +133,7 @@ async def test_the_deadline_is_kept_when_the_disk_hangs(path: Path) -> None:
 
 
 async def test_what_would_need_too_much_memory_is_refused_at_once(path: Path) -> None:
-    writer = Writer(path, Limits(answer=3600, waiting_bytes=1_000), name="test")
+    writer = Writer(path, Limits(answer_seconds=3600, waiting_bytes=1_000), name="test")
     disk = Disk()
     hanging = writer.submit(disk.hang)
     waiting = asyncio.create_task(writer.run(add("a"), size=900))
@@ -155,7 +155,7 @@ async def test_one_that_is_larger_than_what_may_wait_is_taken_when_nothing_else_
 
 
 async def test_a_lock_that_another_process_keeps_fails_jobs_in_time_and_is_named(path: Path) -> None:
-    writer = Writer(path, Limits(answer=0.2), name="test")
+    writer = Writer(path, Limits(answer_seconds=0.2), name="test")
     await writer.run(add("a"))
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
