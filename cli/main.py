@@ -16,7 +16,7 @@ from cli.run import run_with_file, run_with_registry
 from cli.send import send
 from common.directory.file import DirectoryError
 from common.logs import configure_logs
-from common.queue.protocol import QueueUrlError
+from common.queue.protocol import QueueUnavailableError, QueueUrlError
 from common.serving import PortUnavailableError
 from common.settings import Settings
 from ingest.service import Ingest
@@ -76,7 +76,14 @@ dead.command(list_dead, name="list")
 app.command(dead)
 
 
-START_ERRORS = (DirectoryError, QueueUrlError, PortUnavailableError, DatabaseUnusableError, SecretKeyError)
+START_ERRORS = (
+    DirectoryError,
+    QueueUrlError,
+    QueueUnavailableError,  # a queue that somebody else consumes already, or a file that cannot be used
+    PortUnavailableError,
+    DatabaseUnusableError,
+    SecretKeyError,
+)
 """What an operator can mend; each says how. Anything else is a bug, and shows its traceback."""
 
 
@@ -99,5 +106,14 @@ def _run(settings: Settings, running: Coroutine[Any, Any, None]) -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(running)
-    except START_ERRORS as error:
-        sys.exit(f"sluice: {error}")
+    except* START_ERRORS as group:
+        message = "; ".join(str(error) for error in _leaves(group))
+        sys.exit(f"sluice: {message}")
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
+    """Give the errors themselves; those of tasks come in groups within groups."""
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found

@@ -41,6 +41,9 @@ async def run_with_registry(settings: Settings, meanwhile: Meanwhile | None = No
         directory = await RegistryDirectory.open(registry, f"http://registry:{settings.registry_port}")
         ingest = Ingest(settings, queue, directory)
         worker = Worker(settings, queue, directory, transport=httpx.ASGITransport(registry.app))
+        if registry.first_start is not None:  # it is kept as a hash, and told this once
+            token = registry.first_start.profile_token.get_secret_value()
+            print(f"The token of the first profile, shown this once: {token}", flush=True)  # noqa: T201 - for a person
         running = Running(settings, registry, directory, queue, ingest)
         await run_until_stopped(
             settings,

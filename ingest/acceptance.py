@@ -31,8 +31,8 @@ FRAME_UPLINKS = 500
 FRAME_REQUESTS = 64
 """Beyond this, sharing gains nothing more (docs/performance.md)."""
 
-PUBLISHES_IN_FLIGHT = 4
-"""Enough that the broker's disk is never waited for idly; few enough that requests meet in a frame."""
+PUBLISHES_IN_FLIGHT = 2
+"""One is confirmed while the next gathers requests; more make smaller frames (docs/performance.md)."""
 
 PROBE_PAUSE_SECONDS = 0.5
 """Between two probes of a queue that does not confirm."""
