@@ -69,8 +69,14 @@ def main() -> None:
     arguments = parser.parse_args()
     if not shutil.which("wrk"):
         sys.exit("bench: wrk is missing; Debian and Ubuntu have it as the package 'wrk'")
-    with tempfile.TemporaryDirectory() as folder, running_floor() as floor, running_ingest(Path(folder)) as ingest:
-        results = measure({"floor": floor, "ingest": ingest}, Path(folder), arguments.rounds, arguments.seconds)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        running_floor() as floor,
+        running_ingest(Path(name), AMQP_URL) as rabbitmq,
+        running_ingest(Path(name), f"sqlite:{name}/queue.db") as sqlite,
+    ):
+        systems = {"floor": floor, "ingest on RabbitMQ": rabbitmq, "ingest on SQLite": sqlite}
+        results = measure(systems, Path(name), arguments.rounds, arguments.seconds)
     report(results)
 
 
@@ -120,13 +126,13 @@ def running_floor() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def running_ingest(folder: Path) -> Iterator[str]:
+def running_ingest(folder: Path, queue: str) -> Iterator[str]:
     port = free_port()
     directory = folder / "sluice.toml"
     directory.write_text(DIRECTORY)
     prefix = f"sluice-bench-{os.getpid()}"
     environment = {
-        "SLUICE_QUEUE": AMQP_URL,
+        "SLUICE_QUEUE": queue,
         "SLUICE_QUEUE_PREFIX": prefix,
         "SLUICE_DIRECTORY": str(directory),
         "SLUICE_INGEST_PORT": str(port),
@@ -137,7 +143,8 @@ def running_ingest(folder: Path) -> Iterator[str]:
         with running([sluice, "ingest"], f"http://127.0.0.1:{port}", environment) as url:
             yield url
     finally:
-        delete_queues(AMQP_URL, prefix)
+        if queue == AMQP_URL:
+            delete_queues(AMQP_URL, prefix)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Field maps of known network servers, as the text that a key's additional parameters would say.
 
-Only what plain paths can say: an event type that is no uplink is told apart elsewhere.
+Only what plain paths can say: an event that is no uplink (a join, a downlink ack) is mapped like one.
 """
 
 from collections.abc import Mapping
