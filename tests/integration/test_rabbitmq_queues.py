@@ -38,8 +38,8 @@ async def test_the_queues_are_named_by_prefix_purpose_and_delay() -> None:
     )
     assert [queue.name for queue in topology.queues] == [
         "p.poison",
-        "p.suspects",
         "p.uplinks",
+        "p.suspects",
         "p.retry.200ms",
         "p.retry.5s",
         "p.retry.30s",
