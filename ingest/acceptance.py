@@ -90,7 +90,8 @@ class Acceptance:
     async def accept(self, batch: UplinkBatch) -> None:
         """Return when the queue has the batch durably.
 
-        Raises :class:`RefusedError` (503), within the confirm timeout; the batch may be in the queue all the same then.
+        Raises :class:`RefusedError` (503) after waiting here for a free publish, and then for the confirm, each at most
+        the confirm timeout; the batch may be in the queue all the same then.
         """
         self.refuse_if_overloaded()
         waiting = _Waiting(
@@ -188,7 +189,10 @@ class Acceptance:
                     waiting.confirmed.set_result(None)
         finally:
             late.cancel()
-            _fail(frame, RefusedError(Reason.INTERNAL_ERROR, "Internal error: the request may not have been stored"))
+            if not all(waiting.confirmed.done() for waiting in frame):
+                _fail(
+                    frame, RefusedError(Reason.INTERNAL_ERROR, "Internal error: the request may not have been stored")
+                )
 
     def _close_gate(self, why: str, frame: list[_Waiting]) -> None:
         if self._closed_because is None:

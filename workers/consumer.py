@@ -72,16 +72,11 @@ class Consumer:
 
     async def _take(self, deliveries: AsyncIterator[Delivery]) -> None:
         async for delivery in deliveries:
-            uplinks = delivery.message.uplinks
+            self._in_hand.add(delivery.message.uplinks)
             handling = asyncio.create_task(self._handle_guarded(delivery))
             self._handling.add(handling)
-            self._in_hand.add(uplinks)
-            handling.add_done_callback(lambda done, uplinks=uplinks: self._finish(done, uplinks))  # type: ignore[misc]
+            handling.add_done_callback(self._handling.discard)
             await self._in_hand.room()
-
-    def _finish(self, handling: asyncio.Task[None], uplinks: int) -> None:
-        self._handling.discard(handling)
-        self._in_hand.remove(uplinks)
 
     async def _handle_guarded(self, delivery: Delivery) -> None:
         """Hand a delivery that could not be settled back, so that it does not stay unsettled on a living connection."""
@@ -92,6 +87,8 @@ class Consumer:
             await asyncio.sleep(BROKEN_PAUSE_SECONDS)
             with contextlib.suppress(QueueUnavailableError):
                 await delivery.hand_back()
+        finally:
+            self._in_hand.remove(delivery.message.uplinks)
 
     async def _handle(self, delivery: Delivery) -> None:
         """Give the delivery to whoever it is for."""
