@@ -7,10 +7,10 @@ SQLite for one machine.
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from common.dead_letter import DeadLetter, Disposition
+from common.dead_letter import DeadLetter, Disposition, LetterId
 from common.envelope import FRAME_VERSION
 
 
@@ -23,6 +23,10 @@ class QueueUnavailableError(Exception):
 
     Transient. What was published may be in the queue all the same, so a second publish may make a duplicate.
     """
+
+
+class QueueMissingError(QueueUnavailableError):
+    """There is no queue at the place that was named, and whoever asked is not to make one."""
 
 
 class UnroutableError(QueueUnavailableError):
@@ -43,8 +47,29 @@ class Message:
     version: int = FRAME_VERSION
 
 
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """What is left of a delivery once its uplinks were processed, and how many of them need nothing more.
+
+    Every uplink of the delivery is in exactly one of these, so that the books can be kept. ``put_back`` was not tried
+    and takes the delivery's own place again.
+    """
+
+    letters: Sequence[DeadLetter] = ()
+    suspects: Sequence[Message] = ()
+    later: Sequence[tuple[Message, timedelta]] = ()
+    put_back: Sequence[Message] = ()
+    delivered: int = 0
+    set_aside: int = 0
+
+    @property
+    def died(self) -> int:
+        """How many uplinks the letters are about."""
+        return sum(letter.uplinks for letter in self.letters)
+
+
 class Delivery(Protocol):
-    """One hand-over of one message to this consumer. Exactly one of :meth:`ack` and :meth:`hand_back` ends it."""
+    """One hand-over of one message to this consumer. Exactly one of :meth:`settle` and :meth:`hand_back` ends it."""
 
     @property
     def message(self) -> Message:
@@ -73,14 +98,19 @@ class Delivery(Protocol):
     def poisoned(self) -> bool:
         """Whether the engine gave the message up after too many deliveries: bury it, do not process it."""
 
-    async def ack(self) -> None:
-        """Take the message out of the queue.
+    async def settle(self, remainder: Remainder) -> None:
+        """Return when what remains is durable and the message is out of the queue; tries until it is, or is lost.
 
-        Raises :class:`QueueUnavailableError` when the connection that brought it is gone: it will be delivered again.
+        Raises :class:`QueueUnavailableError` when it was lost: it will be delivered again, and some of the remainder
+        may be in the queue as well. Raises, before anything has changed, :class:`MessageTooLargeError` or TypeError for
+        what can never be stored, and ValueError for a delay that is none of the retry steps.
         """
 
     async def hand_back(self) -> None:
-        """Put the message back for another consumer; it counts as one more delivery. Raises as :meth:`ack`."""
+        """Put the message back for another consumer; it counts as one more delivery.
+
+        Raises :class:`QueueUnavailableError` when the connection that brought it is gone, which has the same effect.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +123,27 @@ class Depths:
     poison: int
     dead: int
     """Entries about dead letters, marks included; an engine may count new ones some seconds late."""
+    uplinks: int | None = None
+    """In all messages that are not settled, those in hand included; None where the engine knows messages alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What came into the queue and what became of it, in uplinks, since the queue was made."""
+
+    accepted: int
+    replayed: int
+    """Dead letters that were put back into the queue."""
+    delivered: int
+    set_aside: int
+    died: int
+    """Uplinks that became dead letters, those included that were replayed or purged later."""
+    in_queue: int
+
+    @property
+    def surplus(self) -> int:
+        """How many uplinks there are too many; below 0: are missing. 0: nothing was lost and nothing doubled."""
+        return self.delivered + self.set_aside + self.died + self.in_queue - self.accepted - self.replayed
 
 
 class Queue(Protocol):
@@ -109,18 +160,6 @@ class Queue(Protocol):
         the queue was deleted, :class:`MessageTooLargeError` for a message that can never be taken.
         """
 
-    async def publish_suspect(self, message: Message) -> None:
-        """Return when the message is durable among the suspects. Raises as :meth:`publish`."""
-
-    async def publish_later(self, message: Message, delay: timedelta) -> None:
-        """Return when the message is durable; it comes to the work queue after ``delay``, one of the retry steps.
-
-        Raises as :meth:`publish`, and ValueError for a delay that is no step.
-        """
-
-    async def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """Return when the letters are durable. Raises as :meth:`publish`; then some may be stored."""
-
     def consume(self, *, prefetch: int) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
         """Receive deliveries, at most ``prefetch`` unsettled at a time, through every reconnection.
 
@@ -130,8 +169,14 @@ class Queue(Protocol):
         that were can still be settled until the queue is closed.
         """
 
+    async def count_consumers(self) -> int:
+        """Count those who consume, in all processes; this one among them. Raises :class:`QueueUnavailableError`."""
+
     async def depths(self) -> Depths:
         """Count what waits. Raises :class:`QueueUnavailableError`."""
+
+    async def books(self) -> Books | None:
+        """Give the books as of one moment; None from an engine that keeps none. Raises as :meth:`depths`."""
 
     def dead_letters(self) -> AsyncIterator[DeadLetter]:
         """List the dead letters in the order in which they died. Takes nothing and changes nothing.
@@ -139,8 +184,21 @@ class Queue(Protocol):
         Raises :class:`QueueUnavailableError`.
         """
 
-    async def mark_dead_letters(self, uplink_ids: Collection[str], disposition: Disposition) -> None:
-        """Take letters off the list, durably, with what was done to them. Raises as :meth:`publish`."""
+    async def mark_dead_letters(self, letter_ids: Collection[LetterId], disposition: Disposition) -> None:
+        """Take letters off the list, durably, with what was done to them. Raises as :meth:`publish`.
+
+        An uplink that has died again since stays on the list: it has another letter by now.
+        """
+
+    async def replay_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """Put letters back into the work queue, with all attempts before them, and take them off the list.
+
+        Raises as :meth:`publish`, then some may be in the queue and on the list, and none is in neither; and ValueError
+        for a letter that is cut, before anything has changed.
+        """
+
+    async def count_replayed(self, since: datetime) -> int:
+        """Count the uplinks of letters that were replayed from ``since`` on. Raises :class:`QueueUnavailableError`."""
 
     async def close(self) -> None:
         """Close the connections; what is unsettled goes back to the queue. Never raises, may be called twice."""

@@ -29,8 +29,8 @@ def frame_of(*, items: int) -> Message:
     return Message(encode_frame([envelope]), uplinks=items)
 
 
-def letter(uplink_id: str, *, detail: str = "") -> DeadLetter:
+def letter(uplink_id: str, *, detail: str = "", died_at: datetime = NOON) -> DeadLetter:
     """A letter about one uplink."""
     group, _, index = uplink_id.partition("/")
     envelope = Envelope(group, "factory", NOON, {}, [(int(index), {"serial": "12BAB34B54"})], first_seen=NOON)
-    return DeadLetter(uplink_id, Reason.SERIAL_UNKNOWN, detail, 1, NOON, NOON, envelope=envelope)
+    return DeadLetter(uplink_id, Reason.SERIAL_UNKNOWN, detail, 1, NOON, died_at, envelope=envelope)

@@ -7,6 +7,7 @@ import pytest
 from common.queue.protocol import Queue, QueueUnavailableError
 from tests.contract.engines import Engine
 from tests.contract.samples import message
+from tests.support.remains import DONE, settle_one, suspect
 from tests.support.waiting import eventually, take, take_one
 
 
@@ -45,7 +46,7 @@ async def test_an_acknowledged_message_is_gone(engine: Engine) -> None:
         await queue.publish(message("a"))
         await queue.publish(message("b"))
         async with queue.consume(prefetch=1) as deliveries:
-            await (await take_one(deliveries)).ack()
+            await settle_one(deliveries)
             kept = await take_one(deliveries)
     async with engine.open() as queue:
         assert (await queue.depths()).work == 1
@@ -59,7 +60,7 @@ async def test_no_more_than_the_prefetch_is_handed_out_before_something_is_settl
     async with queue.consume(prefetch=3) as deliveries:
         in_hand = await take(deliveries, 3)
         await eventually(lambda: _waiting_is(queue, 7))
-        await in_hand.pop().ack()
+        await in_hand.pop().settle(DONE)
         in_hand.append(await take_one(deliveries))
         await eventually(lambda: _waiting_is(queue, 6))
 
@@ -71,7 +72,7 @@ async def test_leaving_the_context_puts_back_what_nobody_took(queue: Queue) -> N
         taken = await take_one(deliveries)
         await eventually(lambda: _waiting_is(queue, 0))
     await eventually(lambda: _waiting_is(queue, 4))
-    await taken.ack()
+    await taken.settle(DONE)
     async with queue.consume(prefetch=5) as deliveries:
         others = await take(deliveries, 4)
     assert taken.message_id not in {other.message_id for other in others}
@@ -83,7 +84,7 @@ async def test_a_delivery_can_be_settled_after_its_context_was_left(engine: Engi
             await queue.publish(message(text))
         async with queue.consume(prefetch=2) as deliveries:
             first, second = await take(deliveries, 2)
-        await first.ack()
+        await first.settle(DONE)
         await second.hand_back()
         await eventually(lambda: _waiting_is(queue, 1))
     async with engine.open() as queue, queue.consume(prefetch=1) as deliveries:
@@ -111,7 +112,7 @@ async def test_consuming_again_on_the_same_queue_works(queue: Queue) -> None:
     for number in range(3):
         await queue.publish(message(str(number)))
         async with queue.consume(prefetch=1) as deliveries:
-            await (await take_one(deliveries)).ack()
+            await settle_one(deliveries)
     assert (await queue.depths()).work == 0
 
 
@@ -139,29 +140,25 @@ async def _waiting_is(queue: Queue, messages: int) -> bool:
 
 
 async def test_suspects_come_one_at_a_time_beside_the_others(queue: Queue) -> None:
-    await queue.publish_suspect(message("first"))
-    await queue.publish_suspect(message("second"))
+    await suspect(queue, message("first"), message("second"))
     await queue.publish(message("other"))
     async with queue.consume(prefetch=10) as deliveries:
-        in_hand = await take(deliveries, 2)
-        assert sorted((delivery.message.body, delivery.suspect) for delivery in in_hand) == [
-            (message("first").body, True),
-            (message("other").body, False),
-        ]
+        first, other = sorted(await take(deliveries, 2), key=lambda delivery: not delivery.suspect)
+        assert (first.suspect, other.suspect, other.message) == (True, False, message("other"))
         assert (await queue.depths()).suspects == 1
-        for delivery in in_hand:
-            await delivery.ack()
-        assert (await take_one(deliveries)).message == message("second")
+        for delivery in (first, other):
+            await delivery.settle(DONE)
+        second = await take_one(deliveries)
+    assert {first.message.body, second.message.body} == {b"first", b"second"}
 
 
 async def test_the_count_of_a_suspect_is_its_own(engine: Engine) -> None:
     async with engine.open() as queue:
-        await queue.publish_suspect(message("first"))
-        await queue.publish_suspect(message("second"))
+        await suspect(queue, message("first"), message("second"))
         async with queue.consume(prefetch=10) as deliveries:
             await take_one(deliveries)
     async with engine.open() as queue, queue.consume(prefetch=10) as deliveries:
         first = await take_one(deliveries)
-        await first.ack()
+        await first.settle(DONE)
         second = await take_one(deliveries)
     assert (first.count, second.count) == (2, 1)

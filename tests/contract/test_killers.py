@@ -10,6 +10,7 @@ from common.queue.protocol import Message, Queue
 from common.reason import Reason
 from tests.contract.engines import Engine
 from tests.support.uplinks import build_envelope
+from workers.breaker import Breaker
 from workers.consumer import Consumer
 from workers.outcome import Delivered, Outcome
 from workers.settlement import Settlement
@@ -34,7 +35,7 @@ class Mortal:
 
     async def live(self, queue: Queue) -> None:
         """Work until death, or until everything is done."""
-        consumer = Consumer(queue, self.process, Settlement(queue, Ladder()), uplinks_in_hand=1_000)
+        consumer = Consumer(queue, self.process, Settlement(Ladder()), Breaker(never_asked), uplinks_in_hand=1_000)
         running = asyncio.create_task(consumer.run(asyncio.Event(), grace=0))
         done = asyncio.create_task(self._wait_until_done(queue))
         await asyncio.wait({asyncio.create_task(self.death.wait()), done}, return_when=asyncio.FIRST_COMPLETED)
@@ -50,6 +51,10 @@ class Mortal:
             if depths.work == depths.suspects == 0 and await list_letters(queue):
                 return
             await asyncio.sleep(0.05)
+
+
+async def never_asked() -> None:
+    raise AssertionError("the downstream has no part in this")
 
 
 async def list_letters(queue: Queue) -> list[DeadLetter]:

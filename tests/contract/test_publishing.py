@@ -6,6 +6,7 @@ from common.envelope import decode_frame
 from common.queue.protocol import Message, MessageTooLargeError, Queue, UnroutableError
 from tests.contract.engines import Engine
 from tests.contract.samples import PROBE, frame_of, message
+from tests.support.remains import DONE
 from tests.support.waiting import eventually, take, take_one
 
 
@@ -51,7 +52,7 @@ async def test_a_probe_is_a_message_like_any_other(queue: Queue) -> None:
     async with queue.consume(prefetch=1) as deliveries:
         delivery = await take_one(deliveries)
         assert delivery.message == PROBE
-        await delivery.ack()
+        await delivery.settle(DONE)
 
 
 async def test_each_publish_has_an_id_of_its_own(queue: Queue) -> None:

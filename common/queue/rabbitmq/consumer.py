@@ -6,11 +6,14 @@ from functools import partial
 
 from aio_pika.abc import AbstractIncomingMessage, AbstractQueue, ConsumerTag
 
+from common import metrics
 from common.queue.protocol import Delivery, QueueUnavailableError
-from common.queue.rabbitmq.delivery import RabbitDelivery, read_delivery
+from common.queue.rabbitmq.delivery import RabbitDelivery, Source, read_delivery
 from common.queue.rabbitmq.link import Link
 from common.queue.rabbitmq.problems import answered_within
+from common.queue.rabbitmq.publisher import publish_in_turns
 from common.queue.rabbitmq.session import Session
+from common.queue.rabbitmq.settling import Settler
 from common.queue.rabbitmq.timing import Timing
 from common.queue.rabbitmq.topology import Topology
 
@@ -23,13 +26,21 @@ class Consumer:
     """
 
     def __init__(
-        self, link: Link, topology: Topology, timing: Timing, *, prefetch: int, subscribing: asyncio.Lock
+        self,
+        link: Link,
+        topology: Topology,
+        settler: Settler,
+        timing: Timing,
+        *,
+        prefetch: int,
+        subscribing: asyncio.Lock,
     ) -> None:
         self._link = link
-        self._topology = topology
+        self._sources = _list_sources(topology, prefetch)
+        self._settler = settler
         self._timing = timing
-        self._prefetch = prefetch
         self._subscribing = subscribing
+        self._unsettled: set[RabbitDelivery] = set()
         self._session: Session | None = None
         self._consumers: list[tuple[AbstractQueue, ConsumerTag]] = []
         self._buffer: asyncio.Queue[RabbitDelivery | None] = asyncio.Queue()
@@ -64,6 +75,7 @@ class Consumer:
         except QueueUnavailableError as error:
             if self._session is not None:
                 self._session.drop(str(error))  # then the broker takes everything back by itself
+            self._discard_lost()
         self._buffer.put_nowait(None)
         if self._running is not None and not self._running.cancelled():
             self._running.result()  # a bug, if it has one to tell
@@ -76,7 +88,7 @@ class Consumer:
                 except QueueUnavailableError as error:
                     session.drop(str(error))
                 await session.wait_lost()
-                self._discard_buffer()
+                self._discard_lost()
         finally:
             self._buffer.put_nowait(None)
 
@@ -84,21 +96,16 @@ class Consumer:
         async with self._subscribing, answered_within(self._timing.answer_seconds, "subscribing"):
             self._session = session
             self._consumers = []
-            for name, prefetch in self._sources():
-                await session.channel.set_qos(prefetch_count=prefetch)  # of the consumers that come next
-                queue = await session.channel.get_queue(name, ensure=False)
-                tag = await queue.consume(partial(self._receive, session, name))
+            for source in self._sources:
+                await session.channel.set_qos(prefetch_count=source.prefetch)  # of the consumers that come next
+                queue = await session.channel.get_queue(source.queue, ensure=False)
+                tag = await queue.consume(partial(self._receive, session, source))
                 self._consumers.append((queue, tag))
 
-    def _sources(self) -> list[tuple[str, int]]:
-        """What is consumed, and how many unsettled deliveries of it at a time."""
-        topology = self._topology
-        return [(topology.work, self._prefetch), (topology.poison, self._prefetch), (topology.suspects, 1)]
-
-    async def _receive(self, session: Session, source: str, incoming: AbstractIncomingMessage) -> None:
-        delivery = read_delivery(
-            incoming, session, suspect=source == self._topology.suspects, poisoned=source == self._topology.poison
-        )
+    async def _receive(self, session: Session, source: Source, incoming: AbstractIncomingMessage) -> None:
+        delivery = read_delivery(incoming, session, source, self._settler, self._let_go)
+        self._unsettled.add(delivery)
+        metrics.UPLINKS_UNSETTLED.inc(delivery.message.uplinks)
         if not self._is_stopped:
             self._buffer.put_nowait(delivery)
             return
@@ -113,12 +120,37 @@ class Consumer:
                 await queue.cancel(tag)
 
     async def _return_buffer(self) -> None:
-        while not self._buffer.empty():
-            delivery = self._buffer.get_nowait()
-            if delivery is not None and not delivery.is_lost:
-                await delivery.return_unopened()
+        unopened = []
+        for delivery in self._empty_buffer():
+            if delivery.is_lost:
+                self._let_go(delivery)
+            else:
+                unopened.append(delivery)
+        await publish_in_turns(delivery.return_unopened() for delivery in unopened)
 
-    def _discard_buffer(self) -> None:
+    def _discard_lost(self) -> None:
         """Forget the deliveries of a session that is lost, so that they do not pile up over many reconnections."""
-        while not self._buffer.empty():
-            self._buffer.get_nowait()
+        self._empty_buffer()
+        for delivery in tuple(self._unsettled):
+            self._let_go(delivery)
+
+    def _empty_buffer(self) -> list[RabbitDelivery]:
+        emptied = [self._buffer.get_nowait() for _ in range(self._buffer.qsize())]
+        return [delivery for delivery in emptied if delivery is not None]
+
+    def _let_go(self, delivery: RabbitDelivery) -> None:
+        if delivery in self._unsettled:
+            self._unsettled.discard(delivery)
+            metrics.UPLINKS_UNSETTLED.dec(delivery.message.uplinks)
+
+
+def _list_sources(topology: Topology, prefetch: int) -> list[Source]:
+    """Say what is consumed, and how many unsettled deliveries of it at a time.
+
+    The work comes last: its deliveries keep the loop busy while the broker's answers about the others have a deadline.
+    """
+    return [
+        Source(topology.suspects, 1, suspect=True),
+        Source(topology.poison, prefetch, poisoned=True),
+        Source(topology.work, prefetch),
+    ]

@@ -5,8 +5,9 @@ import asyncio
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from aio_pika.exceptions import ChannelPreconditionFailed
+from aiormq.exceptions import ConnectionInternalError
 
-from common.dead_letter import DeadLetter, Mark, decode_entry
+from common.dead_letter import DeadLetterList
 from common.queue.rabbitmq.declaring import count_messages
 from common.queue.rabbitmq.problems import StreamNotReadyError, answered_within
 from common.queue.rabbitmq.timing import Timing
@@ -30,13 +31,13 @@ class StreamReader:
         self._channel = channel
         self._stream = stream
         self._timing = timing
-        self._entries: list[DeadLetter | Mark] = []
+        self._letters = DeadLetterList()
         self._received = 0
         self._last: AbstractIncomingMessage | None = None
         self._has_begun = asyncio.Event()
 
-    async def read(self) -> list[DeadLetter | Mark]:
-        """Give every entry in its order.
+    async def read(self) -> DeadLetterList:
+        """Give what every entry in its order makes.
 
         Raises :class:`NoAnswerError` when the broker stops answering, and :class:`StreamNotReadyError`.
         """
@@ -48,7 +49,7 @@ class StreamReader:
             async with answered_within(self._timing.answer_seconds, "reading the dead letters"):
                 await self._last.ack(multiple=True)
                 await count_messages(self._channel, self._stream)
-        return self._entries
+        return self._letters
 
     async def _subscribe(self) -> None:
         seems_empty = await count_messages(self._channel, self._stream) == 0
@@ -56,7 +57,7 @@ class StreamReader:
         stream = await self._channel.get_queue(self._stream, ensure=False)
         try:
             await stream.consume(self._receive, arguments={"x-stream-offset": "first"})
-        except ChannelPreconditionFailed as error:
+        except (ChannelPreconditionFailed, ConnectionInternalError) as error:  # the latter on 4.0, the very first time
             raise StreamNotReadyError(f"the dead letters cannot be read: {error}") from error
         try:
             async with asyncio.timeout(self._timing.quiet_seconds if seems_empty else None):
@@ -69,7 +70,7 @@ class StreamReader:
         self._last = incoming
         self._has_begun.set()
         try:
-            self._entries.append(decode_entry(incoming.body))
+            self._letters.add(incoming.body)
         except (ValueError, TypeError, KeyError) as error:  # it must not hide the others
             offset = incoming.headers.get("x-stream-offset")
-            log.warning("dead_letter.unreadable", stream=self._stream, offset=offset, error=repr(error))
+            log.error("dead_letter.unreadable", stream=self._stream, offset=offset, error=repr(error))  # noqa: TRY400 -- it says it all

@@ -5,10 +5,11 @@ import asyncio
 import structlog
 from yarl import URL
 
-from common.queue.protocol import QueueUnavailableError
+from common.queue.protocol import QueueMissingError, QueueUnavailableError
 from common.queue.rabbitmq.problems import describe
 from common.queue.rabbitmq.session import Prepare, Session, open_session
 from common.queue.rabbitmq.timing import Timing
+from common.tls import TlsFiles
 
 log = structlog.get_logger()
 
@@ -20,14 +21,16 @@ class Link:
     the deliveries of a channel that is gone.
     """
 
-    def __init__(self, url: URL, *, name: str, prepare: Prepare, timing: Timing) -> None:
+    def __init__(self, url: URL, *, name: str, prepare: Prepare, timing: Timing, tls: TlsFiles) -> None:
         self._url = url
         self._name = name
         self._prepare = prepare
         self._timing = timing
+        self._tls = tls
         self._broker = str(url.with_user(None).with_query(None))
         self._session: Session | None = None
         self._why_away = "not connected yet"
+        self._queues_missing = False
         self._last_logged: str | None = None
         self._first_attempt_ended = asyncio.Event()
         self._changed = asyncio.Condition()
@@ -57,7 +60,8 @@ class Link:
         self.start()
         await self._first_attempt_ended.wait()
         if self._session is None or self._session.why_lost is not None:
-            raise QueueUnavailableError(f"RabbitMQ at {self._broker} cannot be used: {self.why_away}")
+            kind = QueueMissingError if self._queues_missing else QueueUnavailableError
+            raise kind(f"RabbitMQ at {self._broker} cannot be used: {self.why_away}")
         return self._session
 
     async def next_session(self) -> Session | None:
@@ -78,8 +82,11 @@ class Link:
     async def _keep_up(self) -> None:
         while True:
             try:
-                session = await open_session(self._url, name=self._name, prepare=self._prepare, timing=self._timing)
+                session = await open_session(
+                    self._url, name=self._name, prepare=self._prepare, timing=self._timing, tls=self._tls
+                )
             except Exception as error:  # noqa: BLE001 - whatever it is, trying again is all there is to do
+                self._queues_missing = isinstance(error, QueueMissingError)
                 await self._lose(describe(error))
             else:
                 await self._serve(session)

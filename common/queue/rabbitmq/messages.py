@@ -16,10 +16,18 @@ MESSAGE_LIMIT_BYTES = 15 * 1024 * 1024
 """RabbitMQ 4 closes the channel at 16 MiB, and with it every publish that waits on it."""
 
 
-def encode_message(message: Message) -> aio_pika.Message:
-    """Make the AMQP message of a frame; raises :class:`MessageTooLargeError`."""
-    headers = {"uplinks": message.uplinks, "attempt": message.attempt, "version": message.version}
-    return _encode(message.body, headers)
+def encode_message(message: Message, *, message_id: str | None = None) -> aio_pika.Message:
+    """Make the AMQP message of a frame, with a fresh id if none is given; raises :class:`MessageTooLargeError`."""
+    return _encode(message.body, _describe(message), message_id)
+
+
+def encode_copy(message: Message, *, message_id: str, count: int) -> aio_pika.Message:
+    """Make the AMQP message of one that goes back unopened from its ``count``-th delivery, which is not to count.
+
+    The broker counts a new message from the start, so the deliveries before that one travel along. Raises
+    :class:`MessageTooLargeError`.
+    """
+    return _encode(message.body, {**_describe(message), "deliveries": count - 1}, message_id)
 
 
 def encode_letter(entry: DeadLetter | Mark) -> aio_pika.Message:
@@ -48,11 +56,25 @@ def read_message_id(incoming: AbstractIncomingMessage) -> str:
 
 
 def count_deliveries(incoming: AbstractIncomingMessage) -> int:
-    """Say which delivery this is, from 1; the broker counts those before it, and at first may send no count at all."""
-    return _number(incoming.headers, "x-delivery-count", default=0, least=0) + 1
+    """Say which delivery this is, from 1.
+
+    The broker counts those of this message before it, and at first may send no count at all; those of the message that
+    this one is a copy of came along.
+    """
+    before = _number(incoming.headers, "deliveries", default=0, least=0)
+    return before + _number(incoming.headers, "x-delivery-count", default=0, least=0) + 1
 
 
-def _encode(body: bytes, headers: Mapping[str, Any]) -> aio_pika.Message:
+def count_uplinks(message: aio_pika.Message) -> int:
+    """Say how many uplinks a message of ours brings into the queue; a letter or a mark brings none."""
+    return _number(message.headers, "uplinks", default=0, least=0)
+
+
+def _describe(message: Message) -> dict[str, int]:
+    return {"uplinks": message.uplinks, "attempt": message.attempt, "version": message.version}
+
+
+def _encode(body: bytes, headers: Mapping[str, Any], message_id: str | None = None) -> aio_pika.Message:
     if len(body) > MESSAGE_LIMIT_BYTES:
         raise MessageTooLargeError(f"a message of {len(body)} bytes is too large; the limit is {MESSAGE_LIMIT_BYTES}")
     return aio_pika.Message(
@@ -60,8 +82,8 @@ def _encode(body: bytes, headers: Mapping[str, Any]) -> aio_pika.Message:
         headers=dict(headers),
         content_type="application/json",
         delivery_mode=DeliveryMode.PERSISTENT,
-        # Fresh each time: the library matches a returned message by its id; two with one id get each other's answer.
-        message_id=uuid.uuid4().hex,
+        # Never two at a time: the library matches a returned message by its id, and they would get each other's answer.
+        message_id=message_id or uuid.uuid4().hex,
     )
 
 

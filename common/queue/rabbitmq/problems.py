@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from common.queue.protocol import QueueUnavailableError
+from common.tls import explain_distrust
 
 
 class NoAnswerError(QueueUnavailableError):
@@ -62,4 +63,4 @@ def describe(error: BaseException | None) -> str:
     """Say an error in one line; a connection that ended without one was closed by the broker."""
     if error is None or type(error) is Exception or isinstance(error, asyncio.CancelledError):
         return "the connection was closed"
-    return str(error) or type(error).__name__
+    return explain_distrust(error) or str(error) or type(error).__name__

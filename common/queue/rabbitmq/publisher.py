@@ -1,32 +1,32 @@
 """Publishing: every message confirmed, within a deadline, in a queue that exists."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable
 from itertools import islice
 
 import aio_pika
 from aio_pika.exceptions import DeliveryError, PublishError
 
+from common import metrics
 from common.queue.protocol import QueueUnavailableError, UnroutableError
-from common.queue.rabbitmq.declaring import declare
 from common.queue.rabbitmq.link import Link
+from common.queue.rabbitmq.messages import count_uplinks
 from common.queue.rabbitmq.problems import NoAnswerError, answered_within
-from common.queue.rabbitmq.session import Session
+from common.queue.rabbitmq.session import Prepare, Session
 from common.queue.rabbitmq.timing import Timing
-from common.queue.rabbitmq.topology import Topology
 
 IN_FLIGHT = 256
-"""Unconfirmed publishes of one :meth:`Publisher.publish_all`: more gains nothing, and each confirm costs more."""
+"""Unconfirmed publishes of one caller: more gains nothing, and each confirm costs more."""
 
 BLOCKED = "RabbitMQ takes no messages: it has raised a memory or disk alarm"
 
 
 class Publisher:
-    """Publishes to queues by name, through the default exchange."""
+    """Publishes to queues by name, through the default exchange; ``prepare`` brings back what somebody deleted."""
 
-    def __init__(self, link: Link, topology: Topology, timing: Timing) -> None:
+    def __init__(self, link: Link, prepare: Prepare, timing: Timing) -> None:
         self._link = link
-        self._topology = topology
+        self._prepare = prepare
         self._timing = timing
         self._missing_since: dict[str, float] = {}
         self._declaring = asyncio.Lock()
@@ -56,11 +56,8 @@ class Publisher:
             raise
 
     async def publish_all(self, messages: Iterable[aio_pika.Message], queue: str) -> None:
-        """Return when all are confirmed; raises the first failure, when none of them is under way any more."""
-        remaining = iter(messages)
-        while chunk := list(islice(remaining, IN_FLIGHT)):
-            results = await asyncio.gather(*(self.publish(message, queue) for message in chunk), return_exceptions=True)
-            _raise_first(results)
+        """Return when all are confirmed; raises as :func:`publish_in_turns`."""
+        await publish_in_turns(self.publish(message, queue) for message in messages)
 
     async def _confirm(self, session: Session, message: aio_pika.Message, queue: str) -> None:
         try:
@@ -70,6 +67,9 @@ class Publisher:
             raise UnroutableError(_missing(queue)) from error
         except DeliveryError as error:
             raise QueueUnavailableError(f"RabbitMQ refused a message for {queue!r}: is it full?") from error
+        except BaseException:
+            metrics.UPLINKS_UNCONFIRMED.inc(count_uplinks(message))
+            raise
 
     async def _refuse_if_blocked(self, session: Session) -> None:
         self._is_blocked = await session.blocks_publishers()
@@ -87,14 +87,17 @@ class Publisher:
             raise UnroutableError(_missing(queue))
         async with self._declaring, answered_within(self._timing.answer_seconds, "declaring the queues"):
             if queue in self._missing_since:
-                await declare(session.channel, self._topology)
+                await self._prepare(session.channel)
                 self._missing_since.clear()
 
 
-def _raise_first(results: Sequence[BaseException | None]) -> None:
-    for result in results:
-        if result is not None:
-            raise result
+async def publish_in_turns(publishing: Iterable[Awaitable[None]]) -> None:
+    """Wait for publishes, a bounded number at a time; raises the first failure, when none is under way any more."""
+    remaining = iter(publishing)
+    while turn := list(islice(remaining, IN_FLIGHT)):
+        for result in await asyncio.gather(*turn, return_exceptions=True):
+            if result is not None:
+                raise result
 
 
 def _missing(queue: str) -> str:

@@ -13,6 +13,7 @@ from common.queue.protocol import QueueUnavailableError
 from common.queue.rabbitmq.problems import answered_within, describe
 from common.queue.rabbitmq.timing import Timing
 from common.queue.rabbitmq.transport import CuttableTransport
+from common.tls import TlsFiles, create_client_context
 
 HEARTBEAT_SECONDS = 10
 """aiormq gives a connection up after three missed ones."""
@@ -91,11 +92,13 @@ class Session:
             self._transport.cut()
 
 
-async def open_session(url: URL, *, name: str, prepare: Prepare, timing: Timing) -> Session:
+async def open_session(url: URL, *, name: str, prepare: Prepare, timing: Timing, tls: TlsFiles) -> Session:
     """Connect, and prepare the channel. Leaves nothing open when it raises."""
+    context = await asyncio.to_thread(create_client_context, tls) if url.scheme == "amqps" else None
     transport = CuttableTransport()
     connection = aio_pika.Connection(
         url.update_query({"heartbeat": str(HEARTBEAT_SECONDS), **url.query}),
+        ssl_context=context,
         client_properties={"connection_name": name},
     )
     connection.kwargs["transport_factory"] = transport

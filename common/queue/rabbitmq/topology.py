@@ -22,6 +22,9 @@ PRACTICALLY_UNLIMITED = 1_000_000_000
 SEGMENT_BYTES = 20_000_000
 """Dead letters expire a whole segment at a time; in RabbitMQ's default of 500 MB they would stay for years."""
 
+PUT_BACK_AFTER = timedelta(seconds=30)
+"""How long waits what was put back untried: the broker knows no way back into a message's own place."""
+
 UNITS = (
     ("h", timedelta(hours=1)),
     ("m", timedelta(minutes=1)),
@@ -76,6 +79,11 @@ class Topology:
         if delay not in self.retry_steps:
             raise ValueError(f"there is no retry step of {delay}; there are {', '.join(map(str, self.retry_steps))}")
         return f"{self.prefix}.retry.{name_delay(delay)}"
+
+    @property
+    def put_back(self) -> str:
+        """Name of the queue for what was put back untried: that of the retry step nearest to :data:`PUT_BACK_AFTER`."""
+        return self.retry(min(self.retry_steps, key=lambda step: abs(step - PUT_BACK_AFTER)))
 
     @property
     def queues(self) -> list[DeclaredQueue]:

@@ -1,14 +1,14 @@
 """The SQL for dead letters: a log of letters and marks, and the list that it folds into.
 
-The last entry about an uplink says whether it is on the list (:func:`common.dead_letter.fold_entries` is the same for
-those that are in memory).
+The last entry about an uplink says whether it is on the list: a mark is written only while the letter that it names is
+the last one. (:class:`common.dead_letter.DeadLetterList` makes the same of entries that come as they may.)
 """
 
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from common.dead_letter import DeadLetter, Mark, encode_entry
+from common.dead_letter import HISTORY_LENGTH, DeadLetter, Disposition, Mark, decode_entry, encode_entry
 from common.queue.sqlite.limits import MEBIBYTE
 
 LETTER = "letter"
@@ -22,6 +22,9 @@ PAGE_BYTES = MEBIBYTE
 PURGED_ENTRIES = 1_000
 """Entries that are purged in one transaction."""
 
+EARLIER_ENTRIES = 2 * HISTORY_LENGTH
+"""Entries about one uplink that make its history: a letter and a mark for each death."""
+
 PAGE_END = """
     SELECT coalesce(
         (SELECT id FROM dead WHERE id > :after AND id <= :last ORDER BY id LIMIT 1 OFFSET :entries - 1), :last
@@ -29,11 +32,21 @@ PAGE_END = """
 """
 
 LIST = """
-    SELECT id, body FROM dead AS this
+    SELECT id, uplink_id, body FROM dead AS this
     WHERE id > :after AND id <= :until AND entry = :letter AND at >= :oldest
     AND NOT EXISTS (SELECT 1 FROM dead AS later WHERE later.uplink_id = this.uplink_id AND later.id > this.id)
     ORDER BY id
 """
+
+EARLIER = """
+    SELECT body FROM (
+        SELECT id, body FROM dead WHERE uplink_id = :uplink_id AND id < :id AND at >= :oldest
+        ORDER BY id DESC LIMIT :limit
+    )
+    ORDER BY id
+"""
+
+NEWEST = "SELECT entry, body FROM dead WHERE uplink_id = ? ORDER BY id DESC LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +60,12 @@ class EncodedEntry:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some letters of the list, encoded, each with its place; the next page is what comes after ``end``."""
+    """Some letters of the list, each with its place; the next page is what comes after ``end``.
 
-    letters: list[tuple[int, bytes]]
+    A letter is all entries about its uplink, encoded: itself at the end, before it what makes its history.
+    """
+
+    letters: list[tuple[int, list[bytes]]]
     end: int
 
 
@@ -66,6 +82,26 @@ class DeadLetterTable:
             [(now, entry.entry, entry.uplink_id, entry.body) for entry in entries],
         )
 
+    def mark(self, mark: Mark, now: int) -> bool:
+        """Take the letter that the mark names off the list; False: it is not there, or there is a later one."""
+        newest = self._connection.execute(NEWEST, (mark.uplink_id,)).fetchone()
+        if newest is None or newest[0] != LETTER or not _is_named(newest[1], mark):
+            return False
+        self.add([encode(mark)], now)
+        return True
+
+    def mark_all(self, marks: Iterable[Mark], now: int) -> None:
+        """Take letters off the list, those that are there."""
+        for mark in marks:
+            self.mark(mark, now)
+
+    def count_replayed(self, since: int) -> int:
+        """Count the uplinks of letters that were replayed from ``since`` on."""
+        rows = self._connection.execute(
+            "SELECT body FROM dead WHERE at >= ? AND entry = ?", (since, Disposition.REPLAYED.value)
+        )
+        return sum(mark.uplinks for (body,) in rows if isinstance(mark := decode_entry(body), Mark))
+
     def last(self) -> int:
         """Give the place of the newest entry; 0 where there is none."""
         (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM dead").fetchone()
@@ -76,16 +112,23 @@ class DeadLetterTable:
         (until,) = self._connection.execute(
             PAGE_END, {"after": after, "last": last, "entries": PAGE_ENTRIES}
         ).fetchone()
-        letters: list[tuple[int, bytes]] = []
+        letters: list[tuple[int, list[bytes]]] = []
         size = 0
-        for place, body in self._connection.execute(
+        for place, uplink_id, body in self._connection.execute(
             LIST, {"after": after, "until": until, "letter": LETTER, "oldest": oldest}
         ):
-            letters.append((place, body))
-            size += len(body)
+            entries = [*self._read_earlier(uplink_id, place, oldest), body]
+            letters.append((place, entries))
+            size += sum(map(len, entries))
             if size >= PAGE_BYTES:
                 return Page(letters, end=place)
         return Page(letters, end=until)
+
+    def _read_earlier(self, uplink_id: str, place: int, oldest: int) -> list[bytes]:
+        rows = self._connection.execute(
+            EARLIER, {"uplink_id": uplink_id, "id": place, "oldest": oldest, "limit": EARLIER_ENTRIES}
+        )
+        return [body for (body,) in rows]
 
     def purge(self, *, oldest: int) -> None:
         """Remove some of the entries from before ``oldest``, the oldest first."""
@@ -99,3 +142,11 @@ def encode(entry: DeadLetter | Mark) -> EncodedEntry:
     """Encode an entry for the table."""
     kind = entry.disposition.value if isinstance(entry, Mark) else LETTER
     return EncodedEntry(kind, entry.uplink_id, encode_entry(entry))
+
+
+def _is_named(body: bytes, mark: Mark) -> bool:
+    try:
+        entry = decode_entry(body)
+    except (ValueError, TypeError, KeyError):  # nobody has seen it on the list either
+        return False
+    return isinstance(entry, DeadLetter) and mark.died_at in {None, entry.died_at}

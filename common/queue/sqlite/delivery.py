@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from common.queue.protocol import Message
+from common.queue.protocol import Message, Remainder
 from common.queue.sqlite.holding import Holding
 from common.queue.sqlite.store import DELIVERY_LIMIT, TakenMessage
 
@@ -46,15 +46,16 @@ class SqliteDelivery:
         """See the protocol."""
         return self._taken.count > DELIVERY_LIMIT + 1
 
-    async def ack(self) -> None:
-        """See the protocol. What fails is done as soon as the file can be used again, so it may not come again."""
+    async def settle(self, remainder: Remainder) -> None:
+        """See the protocol. All in one transaction; what is put back takes the message's place at once."""
+        encoded = self._holding.encode(remainder)
         try:
-            await self._holding.ack(self._taken)
+            await self._holding.settle(self._taken, encoded)
         finally:
             self._let_go(self._taken)
 
     async def hand_back(self) -> None:
-        """See the protocol."""
+        """See the protocol. What fails is done as soon as the file can be used again."""
         try:
             await self._holding.hand_back(self._taken)
         finally:

@@ -1,7 +1,7 @@
 """The queue in a SQLite file, put together of its parts."""
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,19 +10,17 @@ from pathlib import Path
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
-from common.dead_letter import DeadLetter, Disposition, Mark, decode_entry
-from common.queue.protocol import Delivery, Depths, Message, MessageTooLargeError, QueueUnavailableError
-from common.queue.sqlite.clock import read_clock, to_milliseconds
+from common.dead_letter import DeadLetter, DeadLetterList, Disposition, LetterId, Mark
+from common.queue.protocol import Books, Delivery, Depths, Message, QueueUnavailableError
+from common.queue.replaying import plan_replay
+from common.queue.sqlite.clock import read_clock, to_clock, to_milliseconds
 from common.queue.sqlite.consumer import Consumer
-from common.queue.sqlite.dead_letters import Page, encode
+from common.queue.sqlite.dead_letters import Page
 from common.queue.sqlite.holding import Holding
-from common.queue.sqlite.limits import MEBIBYTE, Limits
+from common.queue.sqlite.limits import Limits, refuse_too_large
 from common.queue.sqlite.lock import ConsumerLock
 from common.queue.sqlite.store import Store
 from common.queue.sqlite.writer import Writer
-
-MESSAGE_LIMIT_BYTES = 15 * MEBIBYTE
-"""The same as on RabbitMQ, so that what one engine takes the other takes as well."""
 
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 5, 0.05
 """Whoever counts the messages holds the consumer's lock for a moment, to see whether anybody else does."""
@@ -41,17 +39,15 @@ class SqliteQueue:
         dead_letter_age: timedelta,
         name: str,
         limits: Limits | None = None,
+        existing_only: bool = False,
     ) -> None:
         path = path.absolute()
         self._path = path
-        self._retry_steps = tuple(retry_steps)
         self._dead_letter_age = dead_letter_age
         self._limits = limits or Limits()
-        self._writer = Writer(path, self._limits, name=name)
+        self._writer = Writer(path, self._limits, name=name, existing_only=existing_only)
         self._lock = ConsumerLock(path)
-        self._holding = Holding(
-            self._writer, self._lock, longest_delay=max(retry_steps), dead_letter_age=dead_letter_age
-        )
+        self._holding = Holding(self._writer, self._lock, retry_steps=retry_steps, dead_letter_age=dead_letter_age)
         self._consumers: set[Consumer] = set()
         self._why_refused: str | None = None
 
@@ -62,22 +58,16 @@ class SqliteQueue:
 
     async def publish(self, message: Message) -> None:
         """See the protocol."""
-        await self._add(message, partial(Store.add, message_id=uuid.uuid4().hex, message=message))
-
-    async def publish_suspect(self, message: Message) -> None:
-        """See the protocol."""
-        await self._add(message, partial(Store.add_suspect, message_id=uuid.uuid4().hex, message=message))
-
-    async def publish_later(self, message: Message, delay: timedelta) -> None:
-        """See the protocol."""
-        if delay not in self._retry_steps:
-            raise ValueError(f"there is no retry step of {delay}; there are {', '.join(map(str, self._retry_steps))}")
-        due_at = read_clock() + to_milliseconds(delay)
-        await self._add(message, partial(Store.add_later, message_id=uuid.uuid4().hex, message=message, due_at=due_at))
-
-    async def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """See the protocol; all letters or none."""
-        await self._append(letters)
+        refuse_too_large(message.body)
+        add = partial(Store.add, message_id=uuid.uuid4().hex, message=message)
+        try:
+            await self._writer.run(add, size=len(message.body))
+        except QueueUnavailableError as error:
+            self._why_refused = str(error)
+            raise
+        self._why_refused = None
+        for consumer in self._consumers:
+            consumer.wake()
 
     @asynccontextmanager
     async def consume(self, *, prefetch: int) -> AsyncIterator[AsyncIterator[Delivery]]:
@@ -96,29 +86,46 @@ class SqliteQueue:
             self._consumers.discard(consumer)
             await consumer.stop()
 
+    async def count_consumers(self) -> int:
+        """See the protocol: the lock lets nobody but this queue consume."""
+        return len(self._consumers)
+
     async def depths(self) -> Depths:
         """See the protocol."""
         return await self._writer.run(lambda store: store.count(read_clock(), is_held=self._lock.is_held()))
+
+    async def books(self) -> Books:
+        """See the protocol: exactly, whatever was killed."""
+        return await self._writer.run(lambda store: store.books.read())
 
     async def dead_letters(self) -> AsyncIterator[DeadLetter]:
         """See the protocol; those that died when the listing had begun are left to the next. Reads page by page."""
         after, last = 0, await self._writer.run(lambda store: store.dead_letters.last())
         while after < last:
             page = await self._read_page(after, last)
-            for place, body in page.letters:
-                try:
-                    entry = decode_entry(body)
-                except (ValueError, TypeError, KeyError) as error:  # it must not hide the others
-                    log.warning("dead_letter.unreadable", path=str(self._path), id=place, error=repr(error))
-                    continue
-                if isinstance(entry, DeadLetter):
-                    yield entry
+            for place, entries in page.letters:
+                for letter in self._fold(place, entries):
+                    yield letter
             after = page.end
 
-    async def mark_dead_letters(self, uplink_ids: Collection[str], disposition: Disposition) -> None:
+    async def mark_dead_letters(self, letter_ids: Collection[LetterId], disposition: Disposition) -> None:
         """See the protocol; all or none."""
         now = datetime.now(UTC)
-        await self._append([Mark(uplink_id, disposition, now) for uplink_id in uplink_ids])
+        marks = [Mark(uplink_id, disposition, now, died_at) for uplink_id, died_at in letter_ids]
+        await self._writer.run(lambda store: store.dead_letters.mark_all(marks, read_clock()))
+
+    async def replay_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """See the protocol; all or none, and none that somebody else has replayed meanwhile."""
+        now = datetime.now(UTC)
+        replays = [plan_replay(letter, now) for letter in letters]
+        size = sum(len(replay.message.body) for replay in replays)
+        await self._writer.run(lambda store: store.replay(replays, read_clock()), size=size)
+        for consumer in self._consumers:
+            consumer.wake()
+
+    async def count_replayed(self, since: datetime) -> int:
+        """See the protocol."""
+        return await self._writer.run(lambda store: store.dead_letters.count_replayed(to_clock(since)))
 
     async def close(self) -> None:
         """See the protocol."""
@@ -127,24 +134,15 @@ class SqliteQueue:
         await self._writer.close(self._holding.settle_owed)
         self._lock.release()
 
-    async def _add(self, message: Message, job: Callable[[Store], None]) -> None:
-        size = len(message.body)
-        if size > MESSAGE_LIMIT_BYTES:
-            raise MessageTooLargeError(f"a message of {size} bytes is too large; the limit is {MESSAGE_LIMIT_BYTES}")
-        try:
-            await self._writer.run(job, size=size)
-        except QueueUnavailableError as error:
-            self._why_refused = str(error)
-            raise
-        self._why_refused = None
-        for consumer in self._consumers:
-            consumer.wake()
-
-    async def _append(self, entries: Sequence[DeadLetter | Mark]) -> None:
-        if entries:
-            encoded = [encode(entry) for entry in entries]
-            size = sum(len(entry.body) for entry in encoded)
-            await self._writer.run(lambda store: store.dead_letters.add(encoded, read_clock()), size=size)
+    def _fold(self, place: int, entries: list[bytes]) -> DeadLetterList:
+        """Make a letter, with its history, of the entries about its uplink."""
+        letters = DeadLetterList()
+        for entry in entries:
+            try:
+                letters.add(entry)
+            except (ValueError, TypeError, KeyError) as error:  # it must not hide the others
+                log.error("dead_letter.unreadable", path=str(self._path), id=place, error=repr(error))  # noqa: TRY400 -- it says it all
+        return letters
 
     async def _read_page(self, after: int, last: int) -> Page:
         oldest = read_clock() - to_milliseconds(self._dead_letter_age)

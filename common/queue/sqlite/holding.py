@@ -2,14 +2,17 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TypeAlias
 
+from common.queue.persisting import persist
+from common.queue.protocol import QueueUnavailableError, Remainder
 from common.queue.sqlite.clock import read_clock, to_milliseconds
 from common.queue.sqlite.lock import ConsumerLock
+from common.queue.sqlite.settling import EncodedRemainder, encode_remainder
 from common.queue.sqlite.store import Store, TakenMessage
 from common.queue.sqlite.writer import Writer
 
@@ -34,13 +37,14 @@ class Holding:
     """
 
     def __init__(
-        self, writer: Writer, lock: ConsumerLock, *, longest_delay: timedelta, dead_letter_age: timedelta
+        self, writer: Writer, lock: ConsumerLock, *, retry_steps: Collection[timedelta], dead_letter_age: timedelta
     ) -> None:
         self._writer = writer
         self._lock = lock
-        self._longest_delay = longest_delay
+        self._retry_steps = retry_steps
         self._dead_letter_age = dead_letter_age
         self._holder = secrets.randbits(HOLDER_BITS)
+        self._settling: set[Settlement] = set()
         self._owed: set[Settlement] = set()
 
     @property
@@ -58,17 +62,32 @@ class Holding:
         looking.add_done_callback(partial(self._discharge, owed))
         return looking
 
-    async def ack(self, taken: TakenMessage) -> None:
-        """Take a message out of the queue. Raises :class:`QueueUnavailableError` when that is not done yet."""
-        await self._settle(partial(Store.ack, row_id=taken.id, message_id=taken.message_id))
+    def encode(self, remainder: Remainder) -> EncodedRemainder:
+        """Encode what remains of a delivery. Raises as :meth:`common.queue.protocol.Delivery.settle`."""
+        return encode_remainder(remainder, self._retry_steps, read_clock())
+
+    async def settle(self, taken: TakenMessage, remainder: EncodedRemainder) -> None:
+        """Replace a message by what remains of it, however long that takes.
+
+        Raises :class:`QueueUnavailableError` when the queue was closed first; if it was not done then, it comes again.
+        """
+        settle = partial(Store.settle, row_id=taken.id, message_id=taken.message_id, remainder=remainder)
+        self._settling.add(settle)
+        try:
+            await persist(partial(self._writer.run, settle, size=remainder.size), lambda: self.is_over)
+        except asyncio.CancelledError:  # the message must not stay in hand for ever
+            self._owed.add(settle)
+            raise
+        finally:
+            self._settling.discard(settle)
 
     async def hand_back(self, taken: TakenMessage) -> None:
-        """Let a message wait again. Raises as :meth:`ack`."""
-        await self._settle(partial(Store.hand_back, holder=self._holder, row_ids=[taken.id]))
+        """Let a message wait again. Raises :class:`QueueUnavailableError` when that is not done yet."""
+        await self._release(partial(Store.hand_back, holder=self._holder, row_ids=[taken.id]))
 
     async def return_unopened(self, taken: Sequence[TakenMessage]) -> None:
-        """Let messages wait again that nobody has opened; that does not count as a delivery. Raises as :meth:`ack`."""
-        await self._settle(self._return(taken))
+        """Let messages wait again that nobody has opened; that is no delivery. Raises as :meth:`hand_back`."""
+        await self._release(self._return(taken))
 
     def owe_return(self, taken: Sequence[TakenMessage]) -> None:
         """Do as :meth:`return_unopened` with the next look, at the latest when the queue is closed."""
@@ -77,13 +96,13 @@ class Holding:
 
     def settle_owed(self, store: Store) -> None:
         """Do what is owed: the last job of all. What stays in hand waits again as soon as the lock is let go."""
-        for settle in tuple(self._owed):
+        for settle in (*self._settling, *self._owed):
             settle(store)
 
-    async def _settle(self, settlement: Settlement) -> None:
+    async def _release(self, settlement: Settlement) -> None:
         try:
             await self._writer.run(settlement)
-        except BaseException:  # cancelled or refused: the message must not stay in hand for ever
+        except (QueueUnavailableError, asyncio.CancelledError):  # the message must not stay in hand for ever
             self._owed.add(settlement)
             raise
 
@@ -97,7 +116,7 @@ class Holding:
         for settle in owed:
             settle(store)
         store.take_from_others(self._holder)
-        store.bring_forward(now + to_milliseconds(self._longest_delay))
+        store.bring_forward(now + to_milliseconds(max(self._retry_steps)))
         store.dead_letters.purge(oldest=now - to_milliseconds(self._dead_letter_age))
         taken = store.take(self._holder, limit=limit, now=now)
         due_at = store.next_due(now)

@@ -5,14 +5,20 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-from common.queue.protocol import QueueUnavailableError
+from common.queue.protocol import QueueMissingError, QueueUnavailableError
 from common.queue.sqlite.limits import MEBIBYTE
 
 APPLICATION_ID = int.from_bytes(b"SLUC")
 """Written into the file, so that the database of something else is not taken for a queue."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Counts up with every change that an older Sluice could not work with."""
+
+AT_ONCE = 0
+"""``due_at`` of a message in the work queue."""
+
+SUSPECT = -1
+"""``due_at`` of a message that may have killed a worker; of these, one at a time is in hand."""
 
 WAL_PAGES = 1_000
 """Pages (4 kB) after which the log goes into the file. More would gain little and make the next commit wait longer."""
@@ -30,8 +36,9 @@ PRAGMAS = (
 )
 
 TABLES = (
-    # Messages never change, they come and go. due_at is 0 for the work queue, -1 for a suspect, else milliseconds since
-    # 1970. An id is never used twice, so that a settlement that comes late cannot hit another message.
+    # Messages come and go; one that is put back takes the place of another, with a message_id of its own. due_at is 0
+    # for the work queue, -1 for a suspect, else milliseconds since 1970. An id is never used twice, so that a
+    # settlement that comes late cannot hit another message.
     """
     CREATE TABLE IF NOT EXISTS message (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -44,6 +51,7 @@ TABLES = (
     ) STRICT
     """,
     "CREATE INDEX IF NOT EXISTS message_due_at ON message (due_at)",
+    "CREATE INDEX IF NOT EXISTS message_uplinks ON message (uplinks)",  # adds them up without reading every body's page
     # What was delivered at least once and is not acknowledged. holder: who has it in hand, NULL while it waits. A table
     # of its own, because a change here would rewrite the whole page that a body is on.
     """
@@ -65,18 +73,38 @@ TABLES = (
     """,
     "CREATE INDEX IF NOT EXISTS dead_uplink_id ON dead (uplink_id)",
     "CREATE INDEX IF NOT EXISTS dead_at ON dead (at)",
+    # One row: the uplinks that came in and what became of them, since version 2. What a file of version 1 holds counts
+    # as accepted.
+    """
+    CREATE TABLE IF NOT EXISTS books (
+        accepted INTEGER NOT NULL,
+        replayed INTEGER NOT NULL,
+        delivered INTEGER NOT NULL,
+        set_aside INTEGER NOT NULL,
+        died INTEGER NOT NULL
+    ) STRICT
+    """,
+    """
+    INSERT INTO books (accepted, replayed, delivered, set_aside, died)
+    SELECT (SELECT coalesce(sum(uplinks), 0) FROM message), 0, 0, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM books)
+    """,
 )
 
 
-def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
+def connect(path: Path, *, busy_seconds: float, existing_only: bool = False) -> sqlite3.Connection:
     """Open the queue's file, and make it where there is none. ``busy_seconds``: how long to wait for others' locks.
 
     Transactions are begun and ended by hand. Raises :class:`QueueUnavailableError` for a file that is not ours to use,
-    sqlite3.Error and OSError for one that cannot be used.
+    or, with ``existing_only``, not there; sqlite3.Error and OSError for one that cannot be used.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _create_private(path)
-    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
+    if existing_only:
+        _refuse_missing(path)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _create_private(path)
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=busy_seconds, isolation_level=None
+    )
     try:
         _refuse_foreign(connection, path)
         if connection.execute("PRAGMA page_count").fetchone() == (0,):
@@ -88,6 +116,12 @@ def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _refuse_missing(path: Path) -> None:
+    """An empty file is no queue either, and would become one by being opened."""
+    if not path.exists() or not path.stat().st_size:
+        raise QueueMissingError(f"there is no queue in {path}; check the path")
 
 
 def _create_private(path: Path) -> None:

@@ -4,25 +4,22 @@ Times are given by the caller (:mod:`common.queue.sqlite.clock`).
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.queue.protocol import Depths, Message, QueueUnavailableError
+from common.queue.replaying import Replay
+from common.queue.sqlite.books import BookTable
 from common.queue.sqlite.dead_letters import DeadLetterTable
 from common.queue.sqlite.limits import MEBIBYTE, Limits
 from common.queue.sqlite.problems import FULL, FileGoneError
-from common.queue.sqlite.schema import connect
+from common.queue.sqlite.schema import AT_ONCE, connect
+from common.queue.sqlite.settling import EncodedRemainder, NewMessage
 
 DELIVERY_LIMIT = 100
 """Deliveries after the first; a message that came back more often is poison. The same as on RabbitMQ."""
-
-AT_ONCE = 0
-"""``due_at`` of a message in the work queue."""
-
-SUSPECT = -1
-"""``due_at`` of a message that may have killed a worker; of these, one at a time is in hand."""
 
 TAKE_BYTES = 8 * MEBIBYTE
 """Bodies that are read in one transaction; publishes wait meanwhile."""
@@ -59,6 +56,14 @@ HOLD = """
     ON CONFLICT DO UPDATE SET count = excluded.count, holder = excluded.holder
 """
 
+# The place of a message in the order of arrival is its id. A suspect stays one; what was for later is due at once.
+PUT_BACK = """
+    UPDATE message SET
+        message_id = :new_id, due_at = min(due_at, 0), uplinks = :uplinks, attempt = :attempt, version = :version,
+        body = :body
+    WHERE id = :id AND message_id = :message_id
+"""
+
 BRING_FORWARD = """
     UPDATE message SET due_at = :latest
     WHERE id IN (SELECT id FROM message WHERE due_at > :latest ORDER BY due_at DESC LIMIT :limit)
@@ -75,7 +80,8 @@ COUNT = """
         (SELECT count(*) FROM message WHERE due_at > :now) - (SELECT count(*) FROM elsewhere WHERE due_at > :now),
         (SELECT count(*) FROM message WHERE due_at = -1) - (SELECT count(*) FROM elsewhere WHERE due_at = -1),
         (SELECT count(*) FROM poison),
-        (SELECT count(*) FROM dead)
+        (SELECT count(*) FROM dead),
+        (SELECT coalesce(sum(uplinks), 0) FROM message)
 """
 
 
@@ -93,13 +99,14 @@ class TakenMessage:
 class Store:
     """One connection to the file."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Path, limits: Limits, *, existing_only: bool = False) -> None:
         self._path = path
         self._limits = limits
-        self._connection = connect(path, busy_seconds=limits.answer_seconds)
+        self._connection = connect(path, busy_seconds=limits.answer_seconds, existing_only=existing_only)
         self._file = _identify(path)
         self._has_room = False
         self.dead_letters = DeadLetterTable(self._connection)
+        self.books = BookTable(self._connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -118,21 +125,17 @@ class Store:
 
     def add(self, message_id: str, message: Message) -> None:
         """Put a message into the work queue. Raises :class:`QueueUnavailableError` when only the reserve is free."""
-        if not self._has_room:
-            reserve = self._limits.reserve_bytes / MEBIBYTE
-            raise QueueUnavailableError(
-                f"the queue's file {self._path} takes nothing more: {FULL}; the last {reserve:.0f} MiB are kept for"
-                " settling what it holds"
-            )
-        self._insert(message_id, message, AT_ONCE)
+        self._refuse_without_room()
+        self._insert(NewMessage(message_id, message, AT_ONCE))
+        self.books.add(accepted=message.uplinks)
 
-    def add_suspect(self, message_id: str, message: Message) -> None:
-        """Put a message among the suspects. It takes the place of another one, and so may use the reserve."""
-        self._insert(message_id, message, SUSPECT)
-
-    def add_later(self, message_id: str, message: Message, due_at: int) -> None:
-        """Put a message into the file that is delivered from ``due_at`` on; this may use the reserve as well."""
-        self._insert(message_id, message, due_at)
+    def replay(self, replays: Iterable[Replay], now: int) -> None:
+        """Put letters that are still on the list back into the work queue, and take them off. Raises as :meth:`add`."""
+        self._refuse_without_room()
+        for replay in replays:
+            if self.dead_letters.mark(replay.mark, now):
+                self._insert(NewMessage(replay.message_id, replay.message, AT_ONCE))
+                self.books.add(replayed=replay.message.uplinks)
 
     def take(self, holder: int, *, limit: int, now: int) -> list[TakenMessage]:
         """Give ``holder`` the oldest messages that wait and are due, with one suspect in hand at most.
@@ -152,11 +155,20 @@ class Store:
         self._connection.executemany(HOLD, [(message.id, message.count, holder) for message in taken])
         return taken
 
-    def ack(self, row_id: int, message_id: str) -> None:
-        """Remove a message, if it is this one: the file may be another by now."""
-        deleted = self._connection.execute("DELETE FROM message WHERE id = ? AND message_id = ?", (row_id, message_id))
-        if deleted.rowcount:
-            self._connection.execute("DELETE FROM delivery WHERE id = ?", (row_id,))
+    def settle(self, row_id: int, message_id: str, remainder: EncodedRemainder) -> None:
+        """Replace a message by what remains of it; this may use the reserve.
+
+        Does nothing when it is not there: it was settled before, or the file is another by now.
+        """
+        if remainder.put_back is None:
+            is_there = self._remove(row_id, message_id)
+        else:
+            is_there = self._put_back(row_id, message_id, remainder.put_back)
+        if is_there:
+            for new in remainder.new:
+                self._insert(new)
+            self.dead_letters.add(remainder.letters, remainder.now)
+            self.books.add(delivered=remainder.delivered, set_aside=remainder.set_aside, died=remainder.died)
 
     def hand_back(self, holder: int, row_ids: Sequence[int], *, uncounted: bool = False) -> None:
         """Let messages wait again; ``uncounted``: as if they had not been delivered."""
@@ -181,8 +193,7 @@ class Store:
     def count(self, now: int, *, is_held: bool) -> Depths:
         """Count what waits; ``is_held``: whether there is a consumer, else what is in hand waits as well."""
         parameters = {"now": now, "limit": DELIVERY_LIMIT, "is_held": is_held}
-        work, retry, suspects, poison, dead = self._connection.execute(COUNT, parameters).fetchone()
-        return Depths(work=work, retry=retry, suspects=suspects, poison=poison, dead=dead)
+        return Depths(*self._connection.execute(COUNT, parameters).fetchone())
 
     def give_back_space(self) -> bool:
         """Make the file smaller by one step where most of it is free, outside of a transaction; False: it is not."""
@@ -198,11 +209,44 @@ class Store:
         """Close the connection; the last one takes the log into the file."""
         self._connection.close()
 
-    def _insert(self, message_id: str, message: Message, due_at: int) -> None:
+    def _refuse_without_room(self) -> None:
+        if not self._has_room:
+            reserve = self._limits.reserve_bytes / MEBIBYTE
+            raise QueueUnavailableError(
+                f"the queue's file {self._path} takes nothing more: {FULL}; the last {reserve:.0f} MiB are kept for"
+                " settling what it holds"
+            )
+
+    def _insert(self, new: NewMessage) -> None:
+        message = new.message
         self._connection.execute(
             "INSERT INTO message (message_id, due_at, uplinks, attempt, version, body) VALUES (?, ?, ?, ?, ?, ?)",
-            (message_id, due_at, message.uplinks, message.attempt, message.version, message.body),
+            (new.message_id, new.due_at, message.uplinks, message.attempt, message.version, message.body),
         )
+
+    def _remove(self, row_id: int, message_id: str) -> bool:
+        deleted = self._connection.execute("DELETE FROM message WHERE id = ? AND message_id = ?", (row_id, message_id))
+        if deleted.rowcount:
+            self._connection.execute("DELETE FROM delivery WHERE id = ?", (row_id,))
+        return bool(deleted.rowcount)
+
+    def _put_back(self, row_id: int, message_id: str, new: NewMessage) -> bool:
+        message = new.message
+        updated = self._connection.execute(
+            PUT_BACK,
+            {
+                "id": row_id,
+                "message_id": message_id,
+                "new_id": new.message_id,
+                "uplinks": message.uplinks,
+                "attempt": message.attempt,
+                "version": message.version,
+                "body": message.body,
+            },
+        )
+        if updated.rowcount:  # nobody has tried it, so it was not delivered
+            self._connection.execute("UPDATE delivery SET holder = NULL, count = count - 1 WHERE id = ?", (row_id,))
+        return bool(updated.rowcount)
 
     def _measure_room(self) -> int:
         """Give the bytes that there is room for, on the disk and within the file, as far as anybody needs to know."""

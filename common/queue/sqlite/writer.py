@@ -47,8 +47,9 @@ class Writer:
     fails the whole transaction.
     """
 
-    def __init__(self, path: Path, limits: Limits, *, name: str) -> None:
+    def __init__(self, path: Path, limits: Limits, *, name: str, existing_only: bool = False) -> None:
         self._path = path
+        self._existing_only = existing_only
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -169,7 +170,7 @@ class Writer:
 
     def _transact(self, jobs: list[_Job]) -> list[Any]:
         if self._store is None:
-            self._store = Store(self._path, self._limits)
+            self._store = Store(self._path, self._limits, existing_only=self._existing_only)
         with self._store.transaction():
             return [self._attempt(job, self._store) for job in jobs]
 
