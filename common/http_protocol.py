@@ -5,7 +5,7 @@ from typing import Any
 
 import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from common.reason import Reason
 
@@ -15,38 +15,65 @@ HEAD_BYTES = 65_536
 HEAD_SECONDS = 10.0
 """From the connection, or the first byte of a further request, to the end of the headers."""
 
+LINGER_SECONDS = 1.0
+"""For a sender that is refused to stop sending, and to read its answer."""
+
+PIPELINE_REQUESTS = 64
+"""Requests that one connection may send ahead of their answers; no gateway sends any, and each of them costs memory."""
+
+SERVICE_UNAVAILABLE = 503
+
+TOO_MANY_RETRY_AFTER_SECONDS = 10
+"""Connections on which nothing comes are closed after this time."""
+
 UPGRADE_HEADERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Refuses a request whose head does not come, or does not end; and answers what is no HTTP in our own form."""
+    """Refuses a request whose head does not come, or does not end; and answers what is no HTTP in our own form.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    A request that is whole gets its own answer, whatever follows it on the connection.
+    """
+
+    def __init__(self, *args: Any, connections_limit: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._connections_limit = connections_limit
         self._head_is_open = False
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._running: RequestResponseCycle | None = None
+        self._is_read_out = False
+        self._has_message_ended = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Give the first request its time."""
+        """Give the first request its time, unless there are more connections than this process should hold."""
         super().connection_made(transport)
-        self._start_timer()
+        if len(self.connections) > self._connections_limit:
+            self._refuse_head(503, Reason.QUEUE_UNAVAILABLE, "Too many connections are open; send again later")
+            self.transport.close()
+        else:
+            self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the clock, and tell the request that is being answered: uvicorn tells the newest one alone."""
         self._stop_timer()
+        self.pipeline.clear()
+        self._end_running()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse, and count what belongs to a head that has not ended yet."""
         self._unset_keepalive_if_required()
+        if self._is_read_out:
+            return
+        self._has_message_ended = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._read_without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse_head(400, Reason.BODY_MALFORMED, "The request is not valid HTTP")
-        if self._head_is_open:
+        if self._head_is_open and not self._has_message_ended:  # else the data began with a body, of whatever size
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
                 self._refuse_head(431, Reason.BODY_TOO_LARGE, f"The headers are larger than {HEAD_BYTES} bytes")
@@ -63,11 +90,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The head has ended; the body is the application's."""
         self._head_is_open = False
         self._stop_timer()
+        if len(self.pipeline) >= PIPELINE_REQUESTS:
+            raise httptools.HttpParserError("too many requests were sent ahead of their answers")
         if not self.parser.should_upgrade():
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is whole, unless it is one that is about to be read again."""
+        self._has_message_ended = True
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
@@ -95,12 +125,39 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
     def _refuse_head(self, status: int, reason: Reason, message: str) -> None:
+        """End the connection with this refusal, or with the answer that a request before it is about to get."""
         self._head_is_open = False
+        self._is_read_out = True
         self._stop_timer()
-        if self.transport.is_closing():
-            return
+        self.pipeline.clear()
+        if self._running is not None and not self._running.response_complete and not self._running.more_body:
+            self._running.keep_alive = False
+        elif not self.transport.is_closing():
+            self._end_running()
+            self._write_refusal(status, reason, message)
+            self._part()
+
+    def _part(self) -> None:
+        """Close, but take and drop what is still on its way: a reset would overtake the answer."""
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _end_running(self) -> None:
+        """Tell the request that is being answered that nobody listens any more."""
+        if self._running is not None:
+            self._running.disconnected = True
+            self._running.waiting_for_100_continue = False
+            self._running.message_event.set()
+
+    def _write_refusal(self, status: int, reason: Reason, message: str) -> None:
         body = orjson.dumps({"status": False, "message": message, "reason": reason})
         head = f"HTTP/1.1 {status} \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        if status == SERVICE_UNAVAILABLE:
+            head += f"retry-after: {TOO_MANY_RETRY_AFTER_SECONDS}\r\n"
         self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
-        self.transport.close()

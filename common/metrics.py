@@ -1,5 +1,7 @@
 """Every metric of Sluice, declared in one place. A role counts on these and on nothing else."""
 
+import math
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from common.reason import Reason
@@ -33,12 +35,28 @@ UPLINKS_SET_ASIDE = Counter(
 )
 UPLINKS_DEAD = Counter("sluice_uplinks_dead", "Uplinks that became dead letters.", ["reason"], registry=REGISTRY)
 UPLINKS_RETRIED = Counter("sluice_uplinks_retried", "Uplinks sent up the retry ladder.", ["reason"], registry=REGISTRY)
+UPLINKS_PUT_BACK = Counter(
+    "sluice_uplinks_put_back",
+    "Uplinks put back into the queue because the downstream was away as a whole.",
+    ["reason"],
+    registry=REGISTRY,
+)
 UPLINKS_REDELIVERED = Counter(
     "sluice_uplinks_redelivered",
     "Uplinks that came again because a worker died or handed them back.",
     registry=REGISTRY,
 )
 UPLINKS_IN_HAND = Gauge("sluice_uplinks_in_hand", "Uplinks that this worker is processing.", registry=REGISTRY)
+UPLINKS_UNSETTLED = Gauge(
+    "sluice_uplinks_unsettled",
+    "Uplinks in messages that RabbitMQ has handed to this process and that are not settled.",
+    registry=REGISTRY,
+)
+UPLINKS_UNCONFIRMED = Counter(
+    "sluice_uplinks_unconfirmed",
+    "Uplinks whose publish was given up without an answer: the queue may hold them all the same.",
+    registry=REGISTRY,
+)
 DOWNSTREAM_SECONDS = Histogram(
     "sluice_downstream_seconds",
     "Time of one request downstream.",
@@ -52,13 +70,57 @@ DELIVERY_SECONDS = Histogram(
     buckets=(*_LATENCY_BUCKETS, 60.0, 600.0, 3600.0, 86_400.0),
     registry=REGISTRY,
 )
+BREAKER_OPEN = Gauge(
+    "sluice_breaker_open", "1 while consuming pauses because the downstream is away as a whole.", registry=REGISTRY
+)
+PROFILE_PAUSES = Counter(
+    "sluice_profile_pauses", "How often the downstream set a profile to zero by a 429.", registry=REGISTRY
+)
+KEYS_HELD_BACK = Gauge(
+    "sluice_keys_held_back", "Keys that are held back because their uplinks mostly die.", registry=REGISTRY
+)
+KEYS_REFUSED = Gauge(
+    "sluice_keys_refused",
+    "Keys that are held back because the downstream refuses their credentials.",
+    registry=REGISTRY,
+)
 DIRECTORY_DEGRADED = Gauge(
     "sluice_directory_degraded",
     "1 while the directory's source is away or broken and the last good copy serves.",
     registry=REGISTRY,
 )
+RECORDS_STORED = Counter("sluice_records_stored", "Records that the registry has stored.", registry=REGISTRY)
+UPLINKS_REPEATED = Counter(
+    "sluice_uplinks_repeated", "Uplinks that came to the registry again and were not stored again.", registry=REGISTRY
+)
+STORE_SECONDS = Histogram(
+    "sluice_store_seconds",
+    "Time of one transaction of the registry, which stores the posts that waited together.",
+    buckets=_LATENCY_BUCKETS,
+    registry=REGISTRY,
+)
+STORE_WAITING = Gauge(
+    "sluice_store_waiting", "Rows of posts that wait for the registry's next transaction.", registry=REGISTRY
+)
+SERIALS_RESOLVED = Counter(
+    "sluice_serials_resolved", "Serials for which the registry gave a device token.", registry=REGISTRY
+)
+TLS_CERTIFICATE_EXPIRES = Gauge(
+    "sluice_tls_certificate_expires_timestamp_seconds",
+    "Unix time at which the certificate that this process shows expires; +Inf without one.",
+    registry=REGISTRY,
+)
+TLS_CERTIFICATE_EXPIRES.set(math.inf)
+
+PROCESS_STARTED = Gauge(
+    "sluice_process_start_time_seconds",
+    "Unix time at which the process began to count: another one, and it was restarted.",
+    registry=REGISTRY,
+)
+PROCESS_STARTED.set_to_current_time()
 
 for _reason in Reason:  # a counter that starts at its first event hides that event from rate()
     REQUESTS_REFUSED.labels(_reason)
     UPLINKS_DEAD.labels(_reason)
     UPLINKS_RETRIED.labels(_reason)
+    UPLINKS_PUT_BACK.labels(_reason)

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     # At the edge and in the worker.
     SERIAL_MISSING = "serial_missing"
     INTERNAL_ERROR = "internal_error"
+    DIRECTORY_UNAVAILABLE = "directory_unavailable"
 
     # In the worker, permanent: the uplink becomes a dead letter.
     SERIAL_MALFORMED = "serial_malformed"
@@ -46,4 +47,4 @@ class Reason(StrEnum):
     AUTHORIZATION_REFUSED = "authorization_refused"
     DOWNSTREAM_THROTTLED = "downstream_throttled"
     DOWNSTREAM_UNAVAILABLE = "downstream_unavailable"
-    DIRECTORY_UNAVAILABLE = "directory_unavailable"
+    KEY_HELD_BACK = "key_held_back"

@@ -28,13 +28,14 @@ class _Slot(NamedTuple):
 
     allowed: frozenset[str]
     name: str
+    example: str
 
 
 _KEYWORDS = {
-    "F": _Slot(frozenset(string.hexdigits), "a hexadecimal digit"),
-    "A": _Slot(frozenset(string.ascii_letters), "a letter"),
-    "0": _Slot(frozenset(string.digits), "a digit"),
-    "P": _Slot(frozenset(string.ascii_letters + string.digits), "a letter or digit"),
+    "F": _Slot(frozenset(string.hexdigits), "a hexadecimal digit", "0"),
+    "A": _Slot(frozenset(string.ascii_letters), "a letter", "A"),
+    "0": _Slot(frozenset(string.digits), "a digit", "0"),
+    "P": _Slot(frozenset(string.ascii_letters + string.digits), "a letter or digit", "0"),
 }
 
 _VISUAL = "-"
@@ -73,6 +74,15 @@ class SerialRule:
                 pass
         return Serial(serial)
 
+    def build_example(self) -> Serial:
+        """Give a serial of this form that is hardly the one of a device."""
+        return self.normalise("".join(slot.example for slot in self._slots) or "EXAMPLE")
+
+    @cached_property
+    def literals(self) -> str:
+        """The characters of the format that stand for themselves."""
+        return "".join(slot.example for slot in self._slots if slot not in _KEYWORDS.values())
+
     @cached_property
     def _slots(self) -> list[_Slot]:
         return [_compile(character) for character in self.format or "" if character != _VISUAL]
@@ -89,5 +99,5 @@ class SerialRule:
 
 
 def _compile(character: str) -> _Slot:
-    literal = _Slot(frozenset({character, character.upper(), character.lower()}), repr(character))
+    literal = _Slot(frozenset({character, character.upper(), character.lower()}), repr(character), character)
     return _KEYWORDS.get(character.upper(), literal)

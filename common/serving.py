@@ -1,18 +1,31 @@
-"""An HTTP server for a role: uvicorn, without its own idea of signals."""
+"""An HTTP or HTTPS server for a role: uvicorn, without its own idea of signals."""
 
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from common.http_protocol import BoundedHttpProtocol
+from common.http_protocol import HEAD_SECONDS, BoundedHttpProtocol
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than common gateways and proxies stay idle: they close the connection, and never find a closed one."""
+
+GOODBYE_SECONDS = 1.0
+"""For the other side to agree to the end of a TLS connection: one that sits idle in a pool does not even look."""
+
+OTHER_FILES = 256
+"""What a process has open besides its connections, with room to spare."""
 
 BACKLOG = 2_048
 """Connections that the kernel keeps for a server that is busy, or just about to start."""
@@ -23,6 +36,40 @@ log = structlog.get_logger()
 class _Server(uvicorn.Server):
     """The process has one owner of signals (cli/process.py), and it is not the server."""
 
+    def __init__(self, config: uvicorn.Config, connections_limit: int) -> None:
+        super().__init__(config)
+        self.connections_limit = connections_limit
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen as uvicorn does, but bound the handshake of TLS and its end: asyncio gives them 60 s and 30 s."""
+        loop = asyncio.get_running_loop()
+        tls = self.config.ssl
+        self.servers = [
+            await loop.create_server(
+                self._create_protocol,
+                sock=listener,
+                backlog=BACKLOG,
+                ssl=tls,
+                ssl_handshake_timeout=None if tls is None else HEAD_SECONDS,
+                ssl_shutdown_timeout=None if tls is None else GOODBYE_SECONDS,
+            )
+            for listener in sockets or ()
+        ]
+        self.started = True
+
+    def part_with_senders(self) -> None:
+        """End the connection with every answer from now on."""
+        self.config.encoded_headers.append((b"connection", b"close"))  # uvicorn takes them from here each second
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+
+    def _create_protocol(self) -> BoundedHttpProtocol:
+        return BoundedHttpProtocol(
+            config=self.config,
+            server_state=self.server_state,
+            app_state={},
+            connections_limit=self.connections_limit,
+        )
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -30,6 +77,19 @@ class _Server(uvicorn.Server):
 
 class PortUnavailableError(Exception):
     """The address cannot be listened on: in use, or not this machine's."""
+
+
+def allow_connections(number: int) -> None:
+    """Have the system allow this process as many open files as that takes; says in the log where it does not."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number + OTHER_FILES
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        log.warning("connections.restricted", open_files=allowed, wanted=wanted)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -49,32 +109,63 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+@dataclass(frozen=True, slots=True)
+class ServingOptions:
+    """How every role of a process is served.
+
+    ``grace``: seconds for the requests in flight at the end. Connections above ``connections_limit`` are answered 503.
+    HTTPS with ``tls``, else HTTP.
+    """
+
+    grace: float
+    connections_limit: int = 4_000
+    tls: ssl.SSLContext | None = None
+
+
 async def serve_http(
-    app: ASGIApp, listener: socket.socket, *, role: str, stopping: asyncio.Event, grace: float
+    app: ASGIApp,
+    listener: socket.socket,
+    options: ServingOptions,
+    *,
+    role: str,
+    draining: asyncio.Event,
+    stopping: asyncio.Event,
 ) -> None:
-    """Serve until ``stopping`` is set, then finish the requests in flight within ``grace`` seconds."""
+    """Serve until ``stopping`` is set, then finish the requests in flight.
+
+    From ``draining`` on every answer ends its connection, so that its sender comes back by another process.
+    """
+    tls = options.tls
     server = _Server(
         uvicorn.Config(
             app,
             lifespan="off",
-            http=BoundedHttpProtocol,
             ws="none",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             server_header=False,
-            backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=max(1, int(grace)),
-        )
+            timeout_graceful_shutdown=max(1, int(options.grace)),
+            ssl_context_factory=None if tls is None else lambda *_: tls,
+        ),
+        options.connections_limit,
     )
     host, port = listener.getsockname()[:2]
-    log.info("http.listening", role=role, url=f"http://{host}:{port}", port=port)
+    scheme = "http" if tls is None else "https"
+    log.info("http.listening", role=role, url=f"{scheme}://{host}:{port}", port=port)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
+    parting = asyncio.create_task(_part_with_senders(server, draining))
     stopped = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
         await serving
     finally:
-        stopped.cancel()
-        serving.cancel()
+        for task in (parting, stopped, serving):
+            task.cancel()
+
+
+async def _part_with_senders(server: _Server, draining: asyncio.Event) -> None:
+    await draining.wait()
+    server.part_with_senders()

@@ -8,7 +8,7 @@ from typing import Any
 from common.directory.model import AuthorizationKey, Directory, Downstream, Network
 from common.directory.problems import DirectoryError, Problems, format_key_path
 from common.directory.references import resolve_references
-from common.directory.tables import DirectoryTables, check_url, read_tables
+from common.directory.tables import AuthorizationTable, NetworkTable, check_url, read_tables
 from common.serial import SerialRule
 
 
@@ -29,7 +29,8 @@ def parse_directory(
     _check_tokens(resolved, problems)
     if tables is None or problems:
         raise problems.to_error(file)
-    return _build_directory(tables)
+    downstream = Downstream(url=tables.downstream.url, posts_per_minute=tables.downstream.posts_per_minute)
+    return build_directory(downstream, tables.networks, tables.authorizations)
 
 
 def _parse_toml(content: bytes, file: str) -> dict[str, Any]:
@@ -87,28 +88,34 @@ def _tables(document: Mapping[str, Any], group: str) -> dict[str, dict[str, Any]
     return {name: table for name, table in members.items() if isinstance(table, dict)}
 
 
-def _build_directory(tables: DirectoryTables) -> Directory:
-    networks = [
-        Network(
-            id=network_id,
-            token=table.token,
-            serial=SerialRule(format=table.serial.format, force_case=table.serial.force_case),
-            share_posts=table.share_posts,
-        )
-        for network_id, table in tables.networks.items()
-    ]
-    keys = [
-        AuthorizationKey(
-            id=key_id,
-            token=table.token,
-            network=table.network,
-            field_map=table.additional_parameters,
-            profile=table.profile,
-            requests_per_minute=table.requests_per_minute,
-            enabled=table.enabled,
-            expires_at=table.expires_at,
-        )
-        for key_id, table in tables.authorizations.items()
-    ]
-    downstream = Downstream(url=tables.downstream.url, posts_per_minute=tables.downstream.posts_per_minute)
-    return Directory(downstream=downstream, networks=tuple(networks), keys=tuple(keys))
+def build_directory(
+    downstream: Downstream, networks: Mapping[str, NetworkTable], authorizations: Mapping[str, AuthorizationTable]
+) -> Directory:
+    """Give the directory that these tables make; each is called by its id."""
+    return Directory(
+        downstream=downstream,
+        networks=tuple(_build_network(network_id, table) for network_id, table in networks.items()),
+        keys=tuple(_build_key(key_id, table) for key_id, table in authorizations.items()),
+    )
+
+
+def _build_network(network_id: str, table: NetworkTable) -> Network:
+    return Network(
+        id=network_id,
+        token=table.token,
+        serial=SerialRule(format=table.serial.format, force_case=table.serial.force_case),
+        share_posts=table.share_posts,
+    )
+
+
+def _build_key(key_id: str, table: AuthorizationTable) -> AuthorizationKey:
+    return AuthorizationKey(
+        id=key_id,
+        token=table.token,
+        network=table.network,
+        field_map=table.additional_parameters,
+        profile=table.profile,
+        requests_per_minute=table.requests_per_minute,
+        enabled=table.enabled,
+        expires_at=table.expires_at,
+    )

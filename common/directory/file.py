@@ -53,6 +53,11 @@ class FileDirectory:
         return self._current
 
     @property
+    def is_read(self) -> bool:
+        """Always: what cannot be read cannot be made."""
+        return True
+
+    @property
     def degraded(self) -> str | None:
         """Why the file could not be used the last time it was read; ``None`` when it could."""
         return self._degraded
@@ -69,6 +74,9 @@ class FileDirectory:
             self._degraded = None
             DIRECTORY_DEGRADED.set(0)
             log.info("directory.reloaded", **self._describe())
+
+    async def wait_until_read(self) -> None:
+        """Return at once."""
 
     async def refresh(self) -> None:
         """Reload if the file changed, at most once a second; otherwise return at once."""

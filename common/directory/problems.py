@@ -1,6 +1,7 @@
 """What is wrong with a directory, collected and said in one go."""
 
 import re
+from collections.abc import Sequence
 
 KeyPath = tuple[str, ...]
 """Where in the document, key by key: ``("networks", "lorawan", "serial", "format")``."""
@@ -9,7 +10,14 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class DirectoryError(Exception):
-    """The directory cannot be used. The message says where, what is wrong and what to do, and never holds a token."""
+    """The directory cannot be used. The message says where, what is wrong and what to do, and never holds a token.
+
+    ``problems`` are the single ones with their places, where it could be read at all.
+    """
+
+    def __init__(self, message: str, problems: Sequence[tuple[KeyPath, str]] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class Problems:
@@ -30,10 +38,11 @@ class Problems:
 
     def to_error(self, file: str) -> DirectoryError:
         """Say them all: in one line where there is one, else each on a line of its own."""
-        lines = [f"{format_key_path(path)}: {message}" for path, message in sorted(self._by_path.items())]
+        problems = sorted(self._by_path.items())
+        lines = [f"{format_key_path(path)}: {message}" for path, message in problems]
         if len(lines) == 1:
-            return DirectoryError(f"{file}: {lines[0]}")
-        return DirectoryError("\n  ".join([f"{file}: {len(lines)} problems", *lines]))
+            return DirectoryError(f"{file}: {lines[0]}", problems)
+        return DirectoryError("\n  ".join([f"{file}: {len(lines)} problems", *lines]), problems)
 
 
 def format_key_path(path: KeyPath) -> str:

@@ -13,8 +13,15 @@ class DirectorySource(Protocol):
         """The last good copy. Read it afresh for each piece of work, and keep to that one during the work."""
 
     @property
+    def is_read(self) -> bool:
+        """Whether there has been a good copy at all; until then ``current`` knows nobody."""
+
+    @property
     def degraded(self) -> str | None:
         """Why the source could not be read the last time; ``None`` when it could."""
+
+    async def wait_until_read(self) -> None:
+        """Return once there is a good copy; :meth:`watch` has to run meanwhile."""
 
     async def refresh(self) -> None:
         """Look at the source now, for a worker that meets an unknown key; never raises, at most once a second."""

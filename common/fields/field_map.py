@@ -3,36 +3,32 @@
 As text it is what TagoIO calls additional parameters: ``serial=devaddr;payload=payload_raw;port=fport``.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import partial
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Literal, NamedTuple
 
-from common.envelope import Item, Query
-from common.fields.encoding import base64_to_hex
-from common.fields.field_path import Path, first_value, walk
-from common.fields.missing_field import explain_common_names, explain_path
+from common.fields.encoding import PAYLOAD_ENCODINGS, PayloadEncoding
+from common.fields.field_path import Path, PathError, parse_path
 from common.fields.presets import PRESETS, closest_presets
-from common.fields.reading_time import read_time
-from common.fields.wanted_field import (
-    PAYLOAD,
-    PORT,
-    SERIAL,
-    TIME,
-    WantedField,
-    read_payload,
-    read_port,
-    read_serial,
+from common.fields.set_aside import Condition, SetAsideConditions
+
+NAMES = (
+    "serial",
+    "payload",
+    "port",
+    "time",
+    "encoding",
+    "encoding_field",
+    "serial_encoding",
+    "array",
+    "set_aside",
+    "preset",
 )
-
-T = TypeVar("T")
-
-NAMES = ("serial", "payload", "port", "time", "encoding", "serial_encoding", "array", "preset")
 """The names that the text of a field map may give."""
 
-EUI_DIGITS = 16
-"""Hexadecimal digits of a device's EUI, which has eight bytes."""
+_SIGNED = re.compile(r"(.+?)\s*(!=|=)\s*([^\]=!]*)")
+"""A condition with a sign; the path before it may choose a member of an array, which has a sign as well."""
 
 
 class FieldMapError(ValueError):
@@ -51,12 +47,16 @@ class FieldMap:
     payload: Path | None = None
     port: Path | None = None
     time: Path | None = None
-    encoding: Literal["hex", "base64"] = "hex"
+    encoding: PayloadEncoding = "hex"
     """Of the payload; ``hex`` passes it on as it came."""
+    encoding_field: Path | None = None
+    """Where an uplink says its payload's encoding itself; one that does not has ``encoding``."""
     serial_encoding: Literal["base64"] | None = None
     """``base64``: a serial that is eight bytes in base64 is an EUI and becomes 16 lower-case hexadecimal digits."""
     array_is_one: bool = False
     """Whether a top-level array is one uplink and not a batch."""
+    set_aside: SetAsideConditions | None = None
+    """What an item has that is no uplink."""
     preset: str | None = None
     """The network server whose map filled what the text does not give; for people, the paths are in place already."""
 
@@ -70,6 +70,27 @@ def parse_field_map(text: str) -> FieldMap:
     for entry in entries.values():
         settings |= _parse_value(entry)
     return FieldMap(**settings)
+
+
+def spell_field_map(field_map: FieldMap) -> str:
+    """Give a text that makes this map; the paths of a preset are spelled out."""
+    paths = {
+        "serial": field_map.serial,
+        "payload": field_map.payload,
+        "port": field_map.port,
+        "time": field_map.time,
+        "encoding_field": field_map.encoding_field,
+    }
+    entries = {name: ".".join(path) for name, path in paths.items() if path is not None}
+    if field_map.encoding != "hex":
+        entries["encoding"] = field_map.encoding
+    if field_map.serial_encoding is not None:
+        entries["serial_encoding"] = field_map.serial_encoding
+    if field_map.array_is_one:
+        entries["array"] = "one"
+    if field_map.set_aside is not None:
+        entries["set_aside"] = str(field_map.set_aside)
+    return ";".join(f"{name}={value}" for name, value in entries.items())
 
 
 class _Entry(NamedTuple):
@@ -106,7 +127,7 @@ def _parse_entry(part: str, start: int) -> tuple[_Entry, int]:
     if not equals:
         raise FieldMapError(position, f"{name!r} has no '='", "write name=path, separated by semicolons")
     if name not in NAMES:
-        raise FieldMapError(position, f"there is no name {name!r}", f"the names are {', '.join(NAMES)}")
+        raise FieldMapError(position, f"there is no name {name!r}", _name_names(name))
     if not value:
         raise FieldMapError(
             value_position, f"{name!r} has nothing after its '='", "give a value, or leave the name out"
@@ -116,24 +137,42 @@ def _parse_entry(part: str, start: int) -> tuple[_Entry, int]:
 
 def _parse_value(entry: _Entry) -> dict[str, Any]:
     match entry.name:
-        case "serial" | "payload" | "port" | "time":
-            return {entry.name: _parse_path(entry)}
+        case "serial" | "payload" | "port" | "time" | "encoding_field":
+            return {entry.name: _parse_path(entry.value, entry.position)}
+        case "set_aside":
+            return {"set_aside": SetAsideConditions(_parse_conditions(entry))}
         case "array":
             return {"array_is_one": _choose(entry, "one") == "one"}
         case "encoding":
-            return {"encoding": _choose(entry, "hex", "base64")}
+            return {"encoding": _choose(entry, *PAYLOAD_ENCODINGS)}
         case "serial_encoding":
             return {"serial_encoding": _choose(entry, "base64")}
         case _:
             return {"preset": entry.value}
 
 
-def _parse_path(entry: _Entry) -> Path:
-    path = tuple(entry.value.split("."))
-    if "" in path:
-        position = entry.position + sum(len(key) + 1 for key in path[: path.index("")])
-        raise FieldMapError(position, f"a key is empty in the path {entry.value!r}", "write one dot between two keys")
-    return path
+def _parse_path(text: str, position: int) -> Path:
+    try:
+        return parse_path(text)
+    except PathError as error:
+        raise FieldMapError(position + error.offset, error.problem, error.remedy) from None
+
+
+def _parse_conditions(entry: _Entry) -> tuple[Condition, ...]:
+    conditions: list[Condition] = []
+    position = entry.position
+    for part in entry.value.split(","):
+        conditions.append(_parse_condition(part.strip(), position + len(part) - len(part.lstrip())))
+        position += len(part) + 1
+    return tuple(conditions)
+
+
+def _parse_condition(text: str, position: int) -> Condition:
+    signed = _SIGNED.fullmatch(text)
+    if signed is None:
+        return Condition(_parse_path(text, position))
+    path, sign, value = signed.groups()
+    return Condition(_parse_path(path, position), "=" if sign == "=" else "!=", value)
 
 
 def _choose(entry: _Entry, *choices: str) -> str:
@@ -151,103 +190,10 @@ def _find_preset(entry: _Entry) -> str:
             f"there is no preset {entry.value!r}",
             f"the closest are {', '.join(closest_presets(entry.value))}",
         )
-    return PRESETS[entry.value]
+    return PRESETS[entry.value].text
 
 
-class Found(NamedTuple, Generic[T]):
-    """A field that was found: its value, and the keys that led to it. In the query that is one key, however dotted."""
-
-    value: T
-    path: Path
-    in_query: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Missing:
-    """A field that was not found. The message is made only when it is read: most of them never are."""
-
-    wanted: WantedField
-    path: Path | None
-    item: Item = field(repr=False)
-    query: Query = field(repr=False)
-
-    @property
-    def message(self) -> str:
-        """What was looked for and what is there instead, so that the sender can mend it. Names and types, no values."""
-        if self.path is None:
-            return explain_common_names(self.wanted, self.item, self.query)
-        return explain_path(self.wanted, self.path, self.item, self.query)
-
-
-def find_serial(field_map: FieldMap, item: Item, query: Query) -> Found[str] | Missing:
-    """Find the serial in the body, else in the query."""
-    found = _find(SERIAL, read_serial, field_map.serial, item, query)
-    if field_map.serial_encoding is not None and isinstance(found, Found):
-        return found._replace(value=_decode_eui(found.value))
-    return found
-
-
-def find_payload(field_map: FieldMap, item: Item, query: Query) -> Found[str] | Missing:
-    """Find the payload, as it came."""
-    return _find(PAYLOAD, read_payload, field_map.payload, item, query)
-
-
-def find_port(field_map: FieldMap, item: Item, query: Query) -> Found[int] | Missing:
-    """Find the port."""
-    return _find(PORT, read_port, field_map.port, item, query)
-
-
-def find_time(field_map: FieldMap, item: Item, query: Query, arrived_at: datetime) -> Found[datetime] | Missing:
-    """Find the time of the reading; one more than a day after ``arrived_at`` counts as missing."""
-    return _find(TIME, partial(read_time, arrived_at=arrived_at), field_map.time, item, query)
-
-
-def _find(
-    wanted: WantedField, read: Callable[[object], T | None], path: Path | None, item: Item, query: Query
-) -> Found[T] | Missing:
-    found = _find_common(wanted, read, item, query) if path is None else _find_mapped(read, path, item, query)
-    return Missing(wanted, path, item, query) if found is None else found
-
-
-def _find_mapped(read: Callable[[object], T | None], path: Path, item: Item, query: Query) -> Found[T] | None:
-    here, depth = walk(item, path)
-    if depth == len(path) and (value := read(here)) is not None:
-        return Found(value, path, in_query=False)
-    if query:
-        key = ".".join(path)
-        if key in query and (value := read(first_value(query[key]))) is not None:
-            return Found(value, (key,), in_query=True)
-    return None
-
-
-def _find_common(wanted: WantedField, read: Callable[[object], T | None], item: Item, query: Query) -> Found[T] | None:
-    if isinstance(item, dict) and (found := _first_usable(wanted, read, item)) is not None:
-        return Found(*found, in_query=False)
-    if query:
-        parameters = {key: first_value(values) for key, values in query.items()}
-        if (found := _first_usable(wanted, read, parameters)) is not None:
-            return Found(*found, in_query=True)
-    return None
-
-
-def _first_usable(
-    wanted: WantedField, read: Callable[[object], T | None], fields: Mapping[str, Any]
-) -> tuple[T, Path] | None:
-    ranks = wanted.ranks
-    candidates = [key for key in fields if key.lower() in ranks]
-    if len(candidates) > 1:
-        candidates.sort(key=lambda key: ranks[key.lower()])
-    for key in candidates:
-        if (value := read(fields[key])) is not None:
-            return value, (key,)
-    return None
-
-
-def _decode_eui(serial: str) -> str:
-    if not serial.endswith("="):  # eight bytes need padding, and hexadecimal digits are base64 as well
-        return serial
-    try:
-        digits = base64_to_hex(serial)
-    except ValueError:
-        return serial
-    return digits if len(digits) == EUI_DIGITS else serial
+def _name_names(name: str) -> str:
+    close = get_close_matches(name.lower(), NAMES, n=1)
+    names = f"the names are {', '.join(NAMES)}"
+    return f"did you mean {close[0]!r}? {names}" if close else names

@@ -26,8 +26,8 @@ _TYPE_NAMES = {
 }
 
 
-def explain_path(field: WantedField, path: Path, item: Item, query: Query) -> str:
-    """Say how far the mapped path led, in the body and in the query."""
+def explain_path(field: WantedField, path: Path, item: Item, query: Query, closest: str | None) -> str:
+    """Say how far the mapped path led, in the body and in the query, and which path was probably meant."""
     dotted = ".".join(path)
     body = "the request has no body" if item is None else _explain_walk(field, path, item)
     if dotted in query:
@@ -36,11 +36,12 @@ def explain_path(field: WantedField, path: Path, item: Item, query: Query) -> st
         in_query = f"the query has no {_quote(dotted)}"
         if item is None:
             in_query += f" among {_name_keys(query)}"
-    return f"no {field.name} at {_quote(dotted)}: {body}, and {in_query}"
+    meant = "" if closest is None or closest == dotted else f"; did you mean {closest!r}?"
+    return f"no {field.name} at {_quote(dotted)}: {body}, and {in_query}{meant}"
 
 
-def explain_common_names(field: WantedField, item: Item, query: Query) -> str:
-    """Say which names were tried, and which of them held something unusable."""
+def explain_common_names(field: WantedField, item: Item, query: Query, closest: str | None) -> str:
+    """Say which names were tried, which of them held something unusable, and which path holds one further down."""
     tried = f"no {field.name} under a common name ({', '.join(field.common_names)})"
     fields: list[tuple[str, Any]]
     parameters = [(key, first_value(values)) for key, values in query.items()]
@@ -53,11 +54,11 @@ def explain_common_names(field: WantedField, item: Item, query: Query) -> str:
             place, fields = "the body is an array", parameters
     unusable = [f"{_quote(key)} holds {_name_type(value)}" for key, value in fields if key.lower() in field.ranks]
     but = f"; {', '.join(unusable[:NAMED_KEYS])} ({field.usable})" if unusable else ""
-    return f"{tried}: {place}{but}; the key's additional parameters can name its path ({field.name}=…)"
+    return f"{tried}: {place}{but}; the key's additional parameters can name its path ({field.name}={closest or '…'})"
 
 
 def _explain_walk(field: WantedField, path: Path, item: dict[str, Any] | list[Any]) -> str:
-    here, depth = walk(item, path)
+    here, path, depth = walk(item, path)
     if depth == len(path):
         return f"{_quote('.'.join(path))} {_explain_unusable(field, here)}"
     where = _quote(".".join(path[:depth])) if depth else "the body"

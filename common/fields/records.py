@@ -5,8 +5,17 @@ from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
 from common.envelope import Item, Uplink
-from common.fields.encoding import base64_to_hex
-from common.fields.field_map import FieldMap, Found, Missing, find_payload, find_port, find_serial, find_time
+from common.fields.encoding import PayloadEncoding, base64_to_hex
+from common.fields.field_map import FieldMap
+from common.fields.finding import (
+    Found,
+    Missing,
+    find_payload,
+    find_payload_encoding,
+    find_port,
+    find_serial,
+    find_time,
+)
 from common.fields.flattening import Taken, flatten
 from common.fields.location import Coordinates
 from common.fields.place import Place
@@ -81,7 +90,8 @@ def map_fields(field_map: FieldMap, uplink: Uplink) -> MappedFields | Unmappable
     try:
         records.add("serial", serial.value, _TOP, ".".join(serial.path))
         if isinstance(payload, Found):
-            records.add("payload", _decode_payload(field_map, payload), _TOP, ".".join(payload.path))
+            encoding = find_payload_encoding(field_map, item)
+            records.add("payload", _decode_payload(payload, encoding), _TOP, ".".join(payload.path))
         if isinstance(port, Found):
             records.add("port", port.value, _TOP, ".".join(port.path))
         fields = dict(envelope.query) if item is None else item
@@ -136,14 +146,15 @@ def _check_length(variable: str, value: str, place: Place, key: str) -> None:
         )
 
 
-def _decode_payload(field_map: FieldMap, payload: Found[str]) -> str:
-    if field_map.encoding == "hex":
+def _decode_payload(payload: Found[str], encoding: PayloadEncoding) -> str:
+    if encoding == "hex":
         return payload.value
     try:
         return base64_to_hex(payload.value)
     except ValueError:
         raise _ValueRefusedError(
-            f"the payload at {'.'.join(payload.path)!r} is no base64, as which the key's additional parameters give it"
+            f"the payload at {'.'.join(payload.path)!r} is no base64, as which the key's additional parameters give it:"
+            " take encoding=base64 out, or have the sender encode it"
         ) from None
 
 

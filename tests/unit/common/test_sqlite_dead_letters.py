@@ -1,14 +1,17 @@
 """The log of dead letters: read page by page, and purged by age."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from common.dead_letter import DeadLetter, Disposition, Mark
 from common.queue.sqlite import dead_letters
-from common.queue.sqlite.dead_letters import DeadLetterTable, EncodedEntry
+from common.queue.sqlite.dead_letters import DeadLetterTable, EncodedEntry, encode
 from common.queue.sqlite.limits import Limits
 from common.queue.sqlite.store import Store
+from common.reason import Reason
 
 NOON = 1_795_262_400_000
 DAY = 86_400_000
@@ -57,7 +60,7 @@ def test_what_dies_while_the_list_is_read_is_left_to_the_next_listing(table: Dea
     table.add([letter("a"), letter("b")], NOON)
     last = table.last()
     table.add([letter("a", body=b"again")], NOON)
-    assert [body for _, body in table.read_page(after=0, last=last, oldest=0).letters] == [b"b"]
+    assert [entries for _, entries in table.read_page(after=0, last=last, oldest=0).letters] == [[b"b"]]
     assert read(table) == [b"b", b"again"]
 
 
@@ -80,6 +83,42 @@ def test_purging_removes_a_bounded_number_at_a_time_the_oldest_first(
     assert read(table) == [b"2", b"3", b"4"]
 
 
+def test_a_letter_comes_with_what_happened_to_its_uplink_before(table: DeadLetterTable) -> None:
+    table.add([letter("a", body=b"1"), letter("b"), mark("a"), letter("a", body=b"2")], NOON)
+    page = table.read_page(after=3, last=table.last(), oldest=0)
+    assert [entries for _, entries in page.letters] == [[b"1", b"mark", b"2"]]
+
+
+def test_what_is_too_old_is_no_history_either(table: DeadLetterTable) -> None:
+    table.add([letter("a", body=b"1")], NOON - 2 * DAY)
+    table.add([letter("a", body=b"2")], NOON)
+    page = table.read_page(after=0, last=table.last(), oldest=NOON - DAY)
+    assert [entries for _, entries in page.letters] == [[b"2"]]
+
+
+def test_a_mark_is_written_only_about_the_letter_that_is_on_the_list(table: DeadLetterTable) -> None:
+    first, second = real_letter(0), real_letter(1)
+    table.add([encode(first), encode(second)], NOON)
+    assert not table.mark(mark_of(first), NOON)
+    assert table.mark(mark_of(second), NOON)
+    assert not table.mark(mark_of(second), NOON)  # somebody else was there before
+    assert read(table) == []
+
+
+def test_what_cannot_be_read_is_not_marked(table: DeadLetterTable) -> None:
+    table.add([letter("a/0", body=b"?")], NOON)
+    assert not table.mark(mark_of(real_letter(0)), NOON)
+
+
+def real_letter(second: int) -> DeadLetter:
+    died_at = datetime(2026, 11, 21, 12, 0, second, tzinfo=UTC)
+    return DeadLetter("a/0", Reason.INTERNAL_ERROR, "", 1, died_at, died_at, frame=b"?")
+
+
+def mark_of(marked: DeadLetter) -> Mark:
+    return Mark(marked.uplink_id, Disposition.REPLAYED, marked.died_at, marked.died_at)
+
+
 def letter(uplink_id: str, *, body: bytes | None = None) -> EncodedEntry:
     return EncodedEntry("letter", uplink_id, uplink_id.encode() if body is None else body)
 
@@ -93,7 +132,7 @@ def read_pages(table: DeadLetterTable, *, oldest: int = 0) -> list[list[bytes]]:
     after, last = 0, table.last()
     while after < last:
         page = table.read_page(after=after, last=last, oldest=oldest)
-        pages.append([body for _, body in page.letters])
+        pages.append([entries[-1] for _, entries in page.letters])
         after = page.end
     return pages
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from common.queue.protocol import QueueUnavailableError
+from common.queue.protocol import Books, QueueUnavailableError
+from common.queue.sqlite.books import BookTable
 from common.queue.sqlite.problems import translate
 from common.queue.sqlite.schema import APPLICATION_ID, SCHEMA_VERSION, connect
 
@@ -82,6 +83,21 @@ def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(path: Path) -> N
         connect(path, busy_seconds=1)
     assert str(path) in str(refusal.value)
     assert path.read_bytes() == before
+
+
+def test_a_file_of_the_first_version_gets_books_that_count_what_it_holds_as_accepted(path: Path) -> None:
+    with closing(connect(path, busy_seconds=1)) as connection:
+        connection.execute("DROP TABLE books")
+        connection.execute("DROP INDEX message_uplinks")
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute(
+            "INSERT INTO message (message_id, due_at, uplinks, attempt, version, body)"
+            " VALUES ('a', 0, 2, 1, 1, x''), ('b', 1, 40, 1, 1, x'')"
+        )
+    for _ in range(2):
+        with closing(connect(path, busy_seconds=1)) as connection:
+            assert BookTable(connection).read() == Books(42, 0, 0, 0, 0, in_queue=42)
+            assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 
 
 def test_the_database_of_something_else_is_refused_and_left_as_it_is(path: Path) -> None:

@@ -14,6 +14,7 @@ from common.queue.protocol import Message, QueueUnavailableError, UnroutableErro
 from common.queue.sqlite.limits import Limits
 from common.queue.sqlite.store import Store
 from common.queue.sqlite.writer import TRANSACTION_BYTES, Writer
+from tests.support.sqlite_queue import insert, settle
 from tests.support.waiting import eventually
 
 NOON = 1_795_262_400_000
@@ -98,9 +99,7 @@ async def test_without_room_only_those_fail_that_need_it(writer: Writer) -> None
     await writer.run(add("old", size=50_000))
     (taken,) = await writer.run(lambda store: store.take(1, limit=1, now=NOON))
     await writer.run(limit_to_present_size)
-    results = await run_together(
-        writer, add("new", size=50_000), partial(Store.ack, row_id=taken.id, message_id=taken.message_id)
-    )
+    results = await run_together(writer, add("new", size=50_000), partial(settle, taken=taken))
     assert isinstance(results[0], QueueUnavailableError)
     assert "full" in str(results[0])
     assert results[1] is None
@@ -252,7 +251,7 @@ def damage(path: Path) -> None:
 
 
 def add(text: str, *, size: int = 1) -> Callable[[Store], None]:
-    return lambda store: store.add_later(text, Message(b"x" * size, uplinks=1), 1)
+    return lambda store: insert(store, Message(b"x" * size, uplinks=1), 1, message_id=text)
 
 
 def count(store: Store) -> int:

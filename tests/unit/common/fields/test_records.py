@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.envelope import Envelope, Item, Query, Uplink
-from common.fields.field_map import FieldMap, Found, find_payload, find_port, find_serial, find_time, parse_field_map
+from common.fields.field_map import FieldMap, parse_field_map
+from common.fields.finding import Found, find_payload, find_port, find_serial, find_time
 from common.fields.number import read_number
 from common.fields.records import MappedFields, Record, Unmappable, map_fields
 from common.reason import Reason
