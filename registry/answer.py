@@ -9,7 +9,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from registry.refusal import RefusedError
+from registry.database import is_passing
+from registry.refusal import RefusedError, unavailable
+
+BROKEN = "Internal error: the request was not done; the registry's log says more"
+AWAY = "The registry's database does not answer at the moment"
 
 log = structlog.get_logger()
 
@@ -21,8 +25,23 @@ def answer(result: Any, status: int = 200) -> Response:
 
 def refuse(refused: RefusedError) -> Response:
     """Give the answer of a request that was not."""
-    document = {"status": False, "message": refused.message}
+    document = write_refusal(refused)
     return Response(orjson.dumps(document), refused.status, refused.headers, media_type="application/json")
+
+
+def write_refusal(refused: RefusedError) -> dict[str, Any]:
+    """Give the document that says why."""
+    reason = {} if refused.reason is None else {"reason": refused.reason}
+    return {"status": False, "message": refused.message, **reason}
+
+
+def explain(error: Exception, route: str | None) -> RefusedError:
+    """Log what nobody expected; give what is answered: 503 where the database is away, and 500 for anything else."""
+    if is_passing(error):
+        log.warning("database.failed", route=route, exc_info=error)
+        return unavailable(AWAY)
+    log.error("request.broken", route=route, exc_info=error)
+    return RefusedError(500, BROKEN)
 
 
 async def answer_refused(_: Request, error: Exception) -> Response:
@@ -41,7 +60,7 @@ async def answer_unrouted(request: Request, error: Exception) -> Response:
 
 
 class InternalErrors:
-    """Middleware: whatever a route did not expect is logged, and answered 500 without a word about its cause."""
+    """Middleware: whatever a route did not expect is logged, and answered without a word about its cause."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -59,9 +78,8 @@ class InternalErrors:
             await self._app(scope, receive, note_start)
         except ClientDisconnect:
             return
-        except Exception:
-            log.exception("request.broken", route=getattr(scope.get("route"), "path", None))
+        except Exception as error:
+            answered = explain(error, getattr(scope.get("route"), "path", None))
             if started:
                 raise
-            internal = RefusedError(500, "Internal error: the request was not done; the registry's log says more")
-            await refuse(internal)(scope, receive, send)
+            await refuse(answered)(scope, receive, send)

@@ -27,6 +27,15 @@ class Choice(StrEnum):
     FIRST_LOCATION = "first_location"
     FIRST_INSERT = "first_insert"
     COUNT = "count"
+    MINIMUM = "min"
+    MAXIMUM = "max"
+    AVERAGE = "avg"
+    SUM = "sum"
+
+    @property
+    def gives_number(self) -> bool:
+        """Whether the answer is a number and no records."""
+        return self in {Choice.COUNT, Choice.MINIMUM, Choice.MAXIMUM, Choice.AVERAGE, Choice.SUM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +43,15 @@ class DataQuery:
     """Filters, and what is wanted of the records that pass them. An empty filter lets everything pass.
 
     With several variables, ``qty``, ``skip`` and first or last hold for each of them. ``start`` and ``end`` belong to
-    the period. ``details``: with what the registry knows of a record beyond what was posted.
+    the period. ``values`` are strings, as a query string has nothing else. ``details``: with what the registry knows of
+    a record beyond what was posted.
     """
 
     choice: Choice
     variables: Sequence[str]
     groups: Sequence[str]
     ids: Sequence[str]
+    values: Sequence[str]
     start: datetime | None
     end: datetime | None
     qty: int
@@ -49,10 +60,20 @@ class DataQuery:
     details: bool
 
 
-_LISTS = {"variable": "variables", "group": "groups", "serie": "groups", "series": "groups", "id": "ids"}
+_LISTS = {
+    "variable": "variables",
+    "group": "groups",
+    "serie": "groups",
+    "series": "groups",
+    "id": "ids",
+    "value": "values",
+}
 """Other names of the lists, all of which a client may send."""
 
 _SINGLE = ("query", "start_date", "end_date", "qty", "skip", "ordination", "details")
+
+QUERY = ("variables", "groups", "ids", "values", *_SINGLE)
+"""The parameters, by their principal names."""
 
 
 def parse_data_query(parameters: Parameters, now: datetime) -> DataQuery:
@@ -61,13 +82,13 @@ def parse_data_query(parameters: Parameters, now: datetime) -> DataQuery:
     A parameter that is not supported is refused, since an answer that ignored a filter would be taken for the filtered
     one.
     """
-    lists: dict[str, list[str]] = {"variables": [], "groups": [], "ids": []}
+    lists: dict[str, list[str]] = {"variables": [], "groups": [], "ids": [], "values": []}
     for name, values in parameters.items():
         place = _LISTS.get(name, name)
         if place in lists:
             lists[place] += values
         elif name not in _SINGLE:
-            raise invalid(f"{name} is not supported; there are {', '.join((*lists, *_SINGLE))}")
+            raise invalid(f"{name} is not supported; there are {', '.join(QUERY)}")
     variables = list(dict.fromkeys(lists["variables"]))
     if len(variables) > MOST_VARIABLES:
         raise invalid(f"variables: there are {len(variables):,}; ask for at most {MOST_VARIABLES} at a time")
@@ -77,6 +98,7 @@ def parse_data_query(parameters: Parameters, now: datetime) -> DataQuery:
         variables=variables,
         groups=lists["groups"],
         ids=lists["ids"],
+        values=lists["values"],
         start=_read_end(parameters, "start_date", now),
         end=_read_end(parameters, "end_date", now),
         qty=min(qty, MOST_RECORDS // max(1, len(variables))),

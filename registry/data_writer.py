@@ -15,14 +15,16 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import TypeAlias
 
 import structlog
 from sqlalchemy import delete, func, insert, select
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from registry.database import Database
+from common import metrics
+from registry.database import Database, is_passing
 from registry.ids import create_ids
 from registry.records import ValidRecord
 from registry.refusal import RefusedError, conflict, denied, unavailable
@@ -91,6 +93,7 @@ class DataWriter:
         waiting = _Waiting(post, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._waiting_rows += post.rows
+        metrics.STORE_WAITING.set(self._waiting_rows)
         if self._storing is None:
             self._storing = asyncio.create_task(self._store_waiting())
         return await waiting.stored
@@ -126,25 +129,42 @@ class DataWriter:
             together.append(self._waiting.popleft())
             rows += together[-1].post.rows
         self._waiting_rows -= rows
+        metrics.STORE_WAITING.set(self._waiting_rows)
         return together
 
     async def _store_together(self, together: Sequence[_Waiting]) -> None:
         outcomes: Sequence[_Outcome]
         try:
-            outcomes = await self._commit([waiting.post for waiting in together])
+            with metrics.STORE_SECONDS.time():
+                outcomes = await self._commit([waiting.post for waiting in together])
             self._note_availability(None)
-        except (OperationalError, OSError) as error:  # the disk is full, another process holds the lock
-            self._note_availability(error)
-            outcomes = [unavailable("The registry cannot store records at the moment")] * len(together)
         except Exception as error:  # noqa: BLE001 - it reaches whoever posted, whose answer and log it becomes
-            if len(together) > 1:  # one of the posts is at fault: alone, each finds out whether it is
+            if is_passing(error):  # the disk is full, another process holds the lock, the server is away
+                self._note_availability(error)
+                outcomes = [unavailable("The registry cannot store records at the moment")] * len(together)
+            elif len(together) > 1:  # one of the posts is at fault: alone, each finds out whether it is
                 for waiting in together:
                     await self._store_together([waiting])
                 return
-            # Nothing refers to anything but its device, which is gone since its token was looked up.
-            outcomes = [denied() if isinstance(error, IntegrityError) else error]
+            else:
+                outcomes = [await self._store_again(together[0].post, error)]
         for waiting, outcome in zip(together, outcomes, strict=True):
             _answer(waiting, outcome)
+
+    async def _store_again(self, post: DevicePost, error: Exception) -> _Outcome:
+        """Find out what a post came to that broke a constraint while it was alone.
+
+        Another registry on the same database may have stored its uplinks between the look and the write; then they are
+        known now. Otherwise its device is gone since its token was looked up: a record refers to nothing else.
+        """
+        if not isinstance(error, IntegrityError):
+            return error
+        try:
+            return (await self._commit([post]))[0]
+        except IntegrityError:
+            return denied()
+        except Exception as another:  # noqa: BLE001 - as above
+            return unavailable("The registry cannot store records at the moment") if is_passing(another) else another
 
     def _note_availability(self, error: Exception | None) -> None:
         why = None if error is None else f"cannot store records: {type(error).__name__}"
@@ -157,6 +177,7 @@ class DataWriter:
             known = await _find_known(connection, posts)
             outcomes: list[_Outcome] = []
             fresh: list[DevicePost] = []
+            repeated = 0
             for post in posts:
                 seen = [uplink_id for uplink_id in post.uplink_ids if (uplink_id, post.device_id) in known]
                 if not seen:
@@ -164,10 +185,13 @@ class DataWriter:
                     fresh.append(post)
                     outcomes.append(len(post.records))
                 elif len(seen) == len(post.uplink_ids):
+                    repeated += len(seen)
                     outcomes.append(0)
                 else:
                     outcomes.append(_refuse_partly_known(seen, post))
             await _insert(connection, fresh)
+        metrics.RECORDS_STORED.inc(sum(len(post.records) for post in fresh))
+        metrics.UPLINKS_REPEATED.inc(repeated)
         return outcomes
 
 
@@ -213,6 +237,8 @@ async def _insert(connection: AsyncConnection, posts: Sequence[DevicePost]) -> N
         for record_id, record in zip(create_ids(len(post.records)), post.records, strict=True)
     ]
     if uplinks:
+        # In one order, so that two registries on one database do not wait for each other.
+        uplinks.sort(key=itemgetter("uplink_id", "device_id"))
         await connection.execute(insert(STORED_UPLINKS), uplinks)
     if records:
         await connection.execute(insert(RECORDS), records)

@@ -1,62 +1,62 @@
-"""The registry's database: one writer at a time, readers beside it. The only file that knows it is SQLite."""
+"""The registry's database, whichever it is: connections to read from, transactions to write in, its schema."""
 
-import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from registry.migrations import migrate
 
-BUSY_SECONDS = 10
-"""How long a statement waits for another process that writes: an operator's tool, or a second start."""
-
-_PRAGMAS = (
-    f"busy_timeout = {BUSY_SECONDS * 1000}",
-    "journal_mode = WAL",
-    "synchronous = FULL",  # an answer of success is a promise, and it must survive the power cut
-    "foreign_keys = ON",
-)
+_PASSING_STATES = ("08", "40", "53", "57")
+"""Classes of SQLSTATE that say nothing about the statement: connection, conflict, resources, an operator at work."""
 
 
 class DatabaseUnusableError(Exception):
-    """The file is no database, or one that this version cannot bring up to date."""
+    """There is no database there, or one that this version cannot bring up to date."""
 
 
-class Database:
-    """A database in one file, which is created and brought up to date when it is opened.
+class Database(ABC):
+    """A database that is created and brought up to date when it is opened.
 
     Errors of the database (:class:`sqlalchemy.exc.SQLAlchemyError`) name no values: some of them are customers' data.
+    ``name`` is what people are told of it.
     """
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._engine = create_async_engine(
-            URL.create("sqlite+aiosqlite", database=str(file)),
-            hide_parameters=True,
-        )
-        self._writing = asyncio.Lock()
-        _prepare_connections(self._engine.sync_engine)
+    def __init__(self, engine: AsyncEngine, name: str) -> None:
+        self._engine = engine
+        self._name = name
 
     @property
+    @abstractmethod
+    def shared(self) -> bool:
+        """Whether several registries may use it at a time."""
+
+    @property
+    @abstractmethod
     def exists(self) -> bool:
-        """Whether it was opened before, now or in an earlier life."""
-        return self._file.exists()
+        """Whether it was opened before, now or in an earlier life, as far as can be told without opening it."""
 
     async def open(self) -> None:
         """Create the tables, or change those of an earlier version. Raises :class:`DatabaseUnusableError`."""
         try:
-            await asyncio.to_thread(self._migrate)
+            await self.prepare()
+            async with self.writing() as connection:
+                await self.exclude_others(connection)
+                await connection.run_sync(migrate)
         except CommandError as error:
-            raise DatabaseUnusableError(f"{self._file} was written by a newer Sluice: {error}") from error
-        except SQLAlchemyError as error:
+            await self.close()
+            raise DatabaseUnusableError(f"{self._name} was written by a newer Sluice: {error}") from error
+        except (SQLAlchemyError, OSError) as error:
+            await self.close()
             cause = getattr(error, "orig", None) or error
-            raise DatabaseUnusableError(f"{self._file} cannot be brought up to date: {cause}") from error
+            raise DatabaseUnusableError(f"{self._name} cannot be brought up to date: {cause}") from error
+
+    async def prepare(self) -> None:  # noqa: B027 - most databases need nothing
+        """Do what a database needs before its first transaction."""
 
     async def close(self) -> None:
         """Close every connection."""
@@ -69,37 +69,20 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection in a transaction, which is committed at the end, or rolled back by an exception.
+    @abstractmethod
+    def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection in a transaction, which is committed at the end, or rolled back by an exception."""
 
-        There is one at a time. SQLite has a single writer in any case, and waiting for it here costs no thread.
-        """
-        async with self._writing, self._engine.execution_options(writes=True).begin() as connection:
-            yield connection
-
-    def _migrate(self) -> None:
-        engine = create_engine(
-            URL.create("sqlite", database=str(self._file)), poolclass=NullPool, execution_options={"writes": True}
-        )
-        _prepare_connections(engine)
-        with engine.begin() as connection:
-            migrate(connection)
+    @abstractmethod
+    async def exclude_others(self, connection: AsyncConnection) -> None:
+        """Have every other process that calls this wait until the transaction has ended."""
 
 
-def _prepare_connections(engine: Engine) -> None:
-    event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "begin", _begin)
-
-
-def _set_pragmas(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # Python's driver would begin in its own time, and leave schema changes outside
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    # Immediate: a transaction that reads first and writes afterwards could find that another process was faster.
-    if connection.get_execution_options().get("writes"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+def is_passing(error: BaseException) -> bool:
+    """Whether the same statement may succeed later: the database is away, busy or full."""
+    if isinstance(error, OSError | OperationalError | InterfaceError | PoolTimeoutError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or state.startswith(_PASSING_STATES)

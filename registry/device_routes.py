@@ -1,29 +1,23 @@
-"""What devices and networks do with their tokens: resolve a serial, post and read data, ask who they are.
-
-This is all that Sluice's workers use of TagoIO's API.
-"""
+"""What networks and devices do with their tokens beside data: resolve a serial, ask who they are, read their params."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from registry.answer import answer
-from registry.data_query import parse_data_query
-from registry.data_reader import DataReader
-from registry.data_writer import DataWriter, DevicePost
+from registry.caller import UPDATED
+from registry.device_params import DeviceParams
 from registry.devices import Devices
-from registry.documents import write_device_info, write_network
+from registry.documents import write_device, write_network
+from registry.entries import ParamMark
 from registry.keys import Keys
 from registry.networks import Networks
-from registry.parameters import parse_parameters
-from registry.records import parse_records
+from registry.operations import Operation
+from registry.parameters import parse_parameters, read_boolean
 from registry.refusal import RefusedError, denied, not_found
-from registry.request import read_body, read_token
-from registry.uplink_ids import HEADER, parse_uplink_ids
+from registry.request import read_document, read_id, read_token
 
 RESOLVE = "/integration/network/resolve"
 
@@ -31,23 +25,42 @@ RESOLVE = "/integration/network/resolve"
 class DeviceRoutes:
     """The routes for network tokens and device tokens."""
 
-    def __init__(
-        self, networks: Networks, devices: Devices, keys: Keys, writer: DataWriter, reader: DataReader
-    ) -> None:
+    def __init__(self, networks: Networks, devices: Devices, params: DeviceParams, keys: Keys) -> None:
         self._networks = networks
         self._devices = devices
+        self._params = params
         self._keys = keys
-        self._writer = writer
-        self._reader = reader
 
     @property
-    def routes(self) -> Sequence[BaseRoute]:
-        """The routes, to be mounted."""
+    def operations(self) -> Sequence[Operation]:
+        """What there is to be done."""
+        spellings = (f"{RESOLVE}/{{serial}}/{{authorization}}", f"{RESOLVE}/{{serial}}")
         return [
-            Route(RESOLVE + "/{segments:path}", self._resolve),
-            Route("/data", self._post_data, methods=["POST"]),
-            Route("/data", self._get_data),
-            Route("/info", self._get_info),
+            Operation(
+                "GET",
+                f"{RESOLVE}/{{segments:path}}",
+                self._resolve,
+                "Give the token of the device with this serial",
+                caller="network",
+                spellings=spellings,
+            ),
+            Operation("GET", "/info", self._get_info, "Say whose token this is", caller="device or network"),
+            Operation(
+                "GET",
+                "/device/params",
+                self._list_params,
+                "List the device's params",
+                caller="device",
+                query=("sent_status",),
+            ),
+            Operation(
+                "PUT",
+                "/device/params/{param}",
+                self._mark_param,
+                "Mark a param as read",
+                caller="device",
+                body=ParamMark,
+            ),
         ]
 
     async def _resolve(self, request: Request) -> Response:
@@ -58,20 +71,6 @@ class DeviceRoutes:
         token = await self._devices.resolve(network, serial, profile_id)
         return answer(token.get_secret_value())
 
-    async def _post_data(self, request: Request) -> Response:
-        """``POST /data``: how many records were stored, 0 for uplinks that had been before."""
-        device = await self._devices.authenticate(read_token(request))
-        uplink_ids = parse_uplink_ids(request.headers.get(HEADER, ""))
-        records = parse_records(await read_body(request))
-        stored = await self._writer.store(DevicePost(device.id, records, uplink_ids))
-        return answer(f"{stored} Data Added")
-
-    async def _get_data(self, request: Request) -> Response:
-        """``GET /data``: the device's records."""
-        device = await self._devices.authenticate(read_token(request))
-        query = parse_data_query(parse_parameters(request.scope["query_string"]), datetime.now(UTC))
-        return answer(await self._reader.find(device.id, query))
-
     async def _get_info(self, request: Request) -> Response:
         """``GET /info``: the device or the network whose token this is."""
         token = read_token(request)
@@ -79,7 +78,18 @@ class DeviceRoutes:
             device = await self._devices.authenticate(token)
         except RefusedError:
             return answer(write_network(await self._networks.authenticate(token)))
-        return answer(write_device_info(device, await self._reader.last_input(device.id)))
+        return answer(write_device(await self._devices.describe(device.profile_id, device.id)))
+
+    async def _list_params(self, request: Request) -> Response:
+        device = await self._devices.authenticate(read_token(request))
+        sent = read_boolean(parse_parameters(request.scope["query_string"]), "sent_status")
+        return answer(await self._params.list_for(device.id, sent=sent))
+
+    async def _mark_param(self, request: Request) -> Response:
+        device = await self._devices.authenticate(read_token(request), to="write")
+        mark = await read_document(request, ParamMark)
+        await self._params.mark(device.id, read_id(request, "param"), sent=mark.sent)
+        return answer(UPDATED)
 
 
 def _split_path(raw_path: bytes) -> tuple[str, str | None]:

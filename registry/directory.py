@@ -1,49 +1,90 @@
-"""The registry's networks and keys as a directory, for an ingest and a worker in the same process."""
+"""The registry's networks and keys as the document that the other roles read as their directory."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import structlog
+import orjson
 from pydantic import SecretStr
 
-from common.directory.model import AuthorizationKey, Directory, Downstream, Network
-from common.fields.field_map import FieldMapError, parse_field_map
+from common.directory.served import VERSION
+from registry.database import Database
 from registry.entries import KeyEntry, NetworkEntry
+from registry.keys import Keys
+from registry.networks import Networks
+from registry.revision import read_revision
 
-log = structlog.get_logger()
+
+@dataclass(frozen=True, slots=True)
+class DirectoryDocument:
+    """A document, and the tag that it has until something in it changes."""
+
+    etag: str
+    content: bytes
 
 
-def build_directory(
-    networks: Sequence[NetworkEntry], tokens: Mapping[str, SecretStr], keys: Sequence[KeyEntry], *, downstream_url: str
-) -> Directory:
-    """Give the directory: every network that has a token, and every key, whose id is the same here and there.
+class DirectoryDocuments:
+    """The document as it is now, written anew only after a change; until then it costs one row."""
 
-    The registry has no limit on posts, and its parsers bear several decoded uplinks in one.
+    def __init__(self, database: Database, networks: Networks, keys: Keys) -> None:
+        self._database = database
+        self._networks = networks
+        self._keys = keys
+        self._writing = asyncio.Lock()
+        self._newest = DirectoryDocument("", b"")
+
+    async def read(self) -> DirectoryDocument:
+        """Give the document with every change that was committed before; raises what the database raises."""
+        etag = await self._read_etag()
+        if etag != self._newest.etag:
+            async with self._writing:  # those who ask at the same moment share what the first of them writes
+                if etag != self._newest.etag:
+                    self._newest = DirectoryDocument(etag, await self._write())
+        return self._newest
+
+    async def _read_etag(self) -> str:
+        async with self._database.reading() as connection:
+            return f'"{VERSION}-{await read_revision(connection)}"'
+
+    async def _write(self) -> bytes:
+        networks, tokens = await self._networks.list_all(), await self._networks.tokens()
+        return write_directory(networks, tokens, await self._keys.list_all())
+
+
+def write_directory(
+    networks: Sequence[NetworkEntry], tokens: Mapping[str, SecretStr], keys: Sequence[KeyEntry]
+) -> bytes:
+    """Give the document: every network that has a token, and every key of one, whose id is the same here and there.
+
+    The registry's parsers bear several decoded uplinks in one post.
     """
-    return Directory(
-        downstream=Downstream(url=downstream_url.rstrip("/"), posts_per_minute=0),
-        networks=tuple(
-            Network(id=network.id, token=tokens[network.id], serial=network.serial_rule, share_posts=True)
-            for network in networks
-            if network.id in tokens
-        ),
-        keys=tuple(key for entry in keys if (key := _build_key(entry)) is not None),
-    )
+    document = {
+        "version": VERSION,
+        "networks": {
+            network.id: _write_network(network, tokens[network.id]) for network in networks if network.id in tokens
+        },
+        "authorizations": {key.id: _write_key(key) for key in keys},
+    }
+    return orjson.dumps(document)
 
 
-def _build_key(entry: KeyEntry) -> AuthorizationKey | None:
-    try:
-        field_map = parse_field_map(entry.additional_parameters)
-    except FieldMapError:
-        # It was checked when it was saved, by another version of Sluice; the other keys can do nothing about it.
-        log.exception("key.left_out", key=entry.id)
-        return None
-    return AuthorizationKey(
-        id=entry.id,
-        token=entry.token,
-        network=entry.network_id,
-        field_map=field_map,
-        profile=entry.profile_id,
-        requests_per_minute=0,
-        enabled=entry.enabled,
-        expires_at=None,
-    )
+def _write_network(network: NetworkEntry, token: SecretStr) -> dict[str, Any]:
+    rule = network.serial_rule
+    return {
+        "token": token.get_secret_value(),
+        "serial": {"format": rule.format, "force_case": rule.force_case},
+        "share_posts": True,
+    }
+
+
+def _write_key(key: KeyEntry) -> dict[str, Any]:
+    return {
+        "token": key.token.get_secret_value(),
+        "network": key.network_id,
+        "additional_parameters": key.additional_parameters,
+        "profile": key.profile_id,
+        "requests_per_minute": 0,
+        "enabled": key.enabled,
+        "expires_at": key.expires_at,
+    }

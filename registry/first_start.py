@@ -24,12 +24,18 @@ class FirstStart:
     connector_id: str
 
 
-async def create_first_entries(database: Database, sealer: Sealer) -> FirstStart | None:
-    """Create a profile, a network and a connector, all or none; None where there is a profile already."""
+async def create_first_entries(
+    database: Database, sealer: Sealer, profile_token: SecretStr | None = None
+) -> FirstStart | None:
+    """Create a profile, a network and a connector, all or none; None where there is a profile already.
+
+    The profile's token is the one that is given, else a random one.
+    """
     async with database.writing() as connection:
+        await database.exclude_others(connection)
         if (await connection.execute(select(PROFILES.c.id).limit(1))).first() is not None:
             return None
-        profile, token = await add_profile(connection, sealer, "Default")
+        profile, token = await add_profile(connection, sealer, "Default", profile_token, administrator=True)
         network = await add_network(
             connection,
             sealer,

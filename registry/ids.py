@@ -1,5 +1,6 @@
 """Ids: 24 hexadecimal digits that sort by creation, as TagoIO's do."""
 
+import re
 import secrets
 import time
 from datetime import UTC, datetime
@@ -7,7 +8,9 @@ from typing import Annotated, TypeAlias
 
 from pydantic import StringConstraints
 
-Id: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
+_PATTERN = r"^[0-9a-f]{24}$"
+
+Id: TypeAlias = Annotated[str, StringConstraints(pattern=_PATTERN)]
 """An id, as a document holds it."""
 
 _SECOND = 1_000_000_000
@@ -28,6 +31,11 @@ def create_ids(count: int) -> list[str]:
     seconds, nanoseconds = divmod(time.time_ns(), _SECOND)
     rest = secrets.token_hex(4)
     return [f"{seconds:08x}{nanoseconds + index:08x}{rest}" for index in range(count)]
+
+
+def is_id(text: str) -> bool:
+    """Whether this could be an id."""
+    return re.fullmatch(_PATTERN, text) is not None
 
 
 def creation_time(created_id: str) -> datetime:

@@ -51,27 +51,53 @@ class _RuleBrokenError(Exception):
     """A field is not within TagoIO's limits; the message says what it must be."""
 
 
-def parse_records(body: bytes) -> list[ValidRecord]:
-    """Read the body of ``POST /data``: one record, or an array of them.
+RECORDS_SCHEMA: Final = {"$ref": "#/components/schemas/Payload"}
+"""What a body is, for the OpenAPI document."""
+
+RECORD_SCHEMA: Final = {
+    "type": "object",
+    "required": ["variable"],
+    "properties": {
+        "variable": {"type": "string", "minLength": 1, "maxLength": VARIABLE_CHARACTERS},
+        "value": {"type": ["string", "number", "boolean", "null"]},
+        "unit": {"type": ["string", "null"], "maxLength": UNIT_CHARACTERS},
+        "group": {"type": ["string", "null"], "maxLength": GROUP_CHARACTERS},
+        "serie": {"type": ["string", "null"], "maxLength": GROUP_CHARACTERS, "description": "Another name of group"},
+        "time": {"type": ["string", "number", "null"], "description": "ISO 8601, or Unix time"},
+        "location": {"type": ["object", "null"], "description": '{"lat", "lng"}, or a GeoJSON point'},
+        "metadata": {"type": ["object", "null"]},
+    },
+}
+"""What a record is, for the OpenAPI document."""
+
+
+def parse_payload(body: bytes, media_type: str) -> Any:
+    """Read the body of a post: text where it says that it is, else JSON. Raises RefusedError (400)."""
+    if media_type == "text/plain":
+        return body.decode(errors="replace")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise invalid(f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+
+
+def check_records(documents: Any) -> list[ValidRecord]:
+    """Check one record, or an array of them.
 
     Records without a group share a new one, and those without a time were made now. A field that is null counts as
     missing, and fields that a record does not have (``id``, ``origin``) are passed over, so that what was read can be
     posted again. Raises :class:`registry.refusal.RefusedError` (400).
     """
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise invalid(f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
-    documents = document if isinstance(document, list) else [document]
-    if not documents:
+    listed = documents if isinstance(documents, list) else [documents]
+    if not listed:
         raise invalid("The body holds no record")
     group, now = create_id(), datetime.now(UTC)
-    return [_read_record(index, fields, group, now) for index, fields in enumerate(documents)]
+    return [_read_record(index, fields, group, now) for index, fields in enumerate(listed)]
 
 
 def _read_record(index: int, fields: Any, group: str, now: datetime) -> ValidRecord:
     if not isinstance(fields, dict):
-        raise invalid(f"Record {index} must be an object")
+        raise invalid(f"Record {index} must be an object; anything else needs a payload parser")
 
     def read(name: str, reader: Callable[[Any], Any]) -> Any:
         value = fields.get(name)
@@ -83,7 +109,7 @@ def _read_record(index: int, fields: Any, group: str, now: datetime) -> ValidRec
             raise invalid(f"Record {index}: {name} must be {error}") from None
 
     if fields.get("variable") is None:
-        raise invalid(f"Record {index}: variable is missing")
+        raise invalid(f"Record {index}: variable is missing; what is no record needs a payload parser")
     return ValidRecord(
         variable=read("variable", _read_variable),
         value=read("value", _read_value),

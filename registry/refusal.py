@@ -2,15 +2,23 @@
 
 from collections.abc import Mapping
 
+from common.reason import Reason
+
 
 class RefusedError(Exception):
-    """The request is not done; nothing of it was. ``message`` says what to mend and never holds a token."""
+    """The request is not done; nothing of it was. ``message`` says what to mend and never holds a token.
 
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+    ``reason`` is for a worker, where it makes a difference to what becomes of an uplink.
+    """
+
+    def __init__(
+        self, status: int, message: str, headers: Mapping[str, str] | None = None, reason: Reason | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.headers = headers or {}
+        self.reason = reason
 
 
 def invalid(message: str) -> RefusedError:

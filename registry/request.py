@@ -3,10 +3,11 @@
 import asyncio
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
+from registry.ids import is_id
 from registry.refusal import RefusedError, denied, invalid
 
 BODY_BYTES = 200_000
@@ -33,8 +34,8 @@ def read_token(request: Request) -> str:
     raise denied()
 
 
-async def read_body(request: Request) -> bytes:
-    """Give the body.
+async def read_body(request: Request, most: int = BODY_BYTES) -> bytes:
+    """Give the body, of at most so many bytes.
 
     Raises :class:`registry.refusal.RefusedError` (413, 408), and :class:`starlette.requests.ClientDisconnect` when
     there is nobody left to answer.
@@ -45,24 +46,46 @@ async def read_body(request: Request) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
                 size += len(chunk)
-                if size > BODY_BYTES:
-                    raise RefusedError(413, f"The body must not be larger than {BODY_BYTES:,} bytes", _CLOSING)
+                if size > most:
+                    raise RefusedError(413, f"The body must not be larger than {most:,} bytes", _CLOSING)
                 chunks.append(chunk)
     except TimeoutError:
         raise RefusedError(408, f"The body did not arrive within {BODY_SECONDS:g} s", _CLOSING) from None
     return b"".join(chunks)
 
 
-async def read_document(request: Request, model: type[Model]) -> Model:
+async def read_document(request: Request, model: type[Model], most: int = BODY_BYTES) -> Model:
     """Read the body as a document. Raises :class:`registry.refusal.RefusedError` (400) that names every bad field."""
-    body = await read_body(request)
+    body = await read_body(request, most)
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
-        raise invalid("; ".join(_describe(problem) for problem in problems)) from None
+        raise _refuse(error) from None
+
+
+async def read_documents(request: Request, model: type[Model]) -> list[Model]:
+    """Read the body as one document or an array of them. Raises as :func:`read_document` does."""
+    body = await read_body(request)
+    try:
+        if body.lstrip().startswith(b"["):
+            return TypeAdapter(list[model]).validate_json(body)  # type: ignore[valid-type]  # a type made at run time
+        return [model.model_validate_json(body)]
+    except ValidationError as error:
+        raise _refuse(error) from None
+
+
+def read_id(request: Request, name: str) -> str:
+    """Give an id of the path, or the empty string, which is nobody's, for what cannot be one."""
+    text: str = request.path_params[name]
+    return text if is_id(text) else ""
+
+
+def _refuse(error: ValidationError) -> RefusedError:
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    return invalid("; ".join(_describe(problem) for problem in problems))
 
 
 def _describe(problem: ErrorDetails) -> str:
     place = ".".join(str(part) for part in problem["loc"])
-    return f"{place}: {problem['msg']}" if place else problem["msg"]
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

@@ -21,9 +21,14 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
+    true,
 )
 
 NAME_CHARACTERS = 100
+TEXT_CHARACTERS = 10_000
+URL_CHARACTERS = 500
+PATH_CHARACTERS = 200
 SERIAL_CHARACTERS = 100
 VARIABLE_CHARACTERS = 100
 GROUP_CHARACTERS = 100
@@ -79,6 +84,7 @@ PROFILES = Table(
     Column("id", _ID, primary_key=True),
     Column("name", String(NAME_CHARACTERS), nullable=False),
     Column("token_hash", _INDEX, nullable=False, unique=True),
+    Column("administrator", Boolean, nullable=False, server_default=false()),
 )
 
 NETWORKS = Table(
@@ -88,6 +94,23 @@ NETWORKS = Table(
     Column("profile_id", _ID, ForeignKey("profiles.id"), nullable=False, index=True),
     Column("name", String(NAME_CHARACTERS), nullable=False),
     Column("serial_number", Document),
+    Column("description", Text),
+    Column("documentation_url", String(URL_CHARACTERS)),
+    Column("icon_url", String(URL_CHARACTERS)),
+    Column("banner_url", String(URL_CHARACTERS)),
+    Column("logo_url", String(URL_CHARACTERS)),
+    Column("middleware_endpoint", String(URL_CHARACTERS)),
+    Column("device_parameters", Document),
+    Column("payload_decoder", Text),
+    Column("public", Boolean, nullable=False, server_default=false()),
+    Column("updated_at", Moment),
+)
+
+NETWORK_SHARES = Table(
+    "network_shares",
+    METADATA,
+    Column("network_id", _ID, ForeignKey("networks.id"), primary_key=True),
+    Column("profile_id", _ID, ForeignKey("profiles.id"), primary_key=True, index=True),
 )
 
 NETWORK_TOKENS = Table(
@@ -97,6 +120,7 @@ NETWORK_TOKENS = Table(
     Column("network_id", _ID, ForeignKey("networks.id"), nullable=False, index=True),
     Column("token_index", _INDEX, nullable=False, unique=True),
     Column("sealed_token", LargeBinary, nullable=False),
+    Column("name", String(NAME_CHARACTERS), nullable=False, server_default="Token"),
 )
 
 CONNECTORS = Table(
@@ -105,6 +129,22 @@ CONNECTORS = Table(
     Column("id", _ID, primary_key=True),
     Column("profile_id", _ID, ForeignKey("profiles.id"), nullable=False, index=True),
     Column("name", String(NAME_CHARACTERS), nullable=False),
+    Column("description", Text),
+    Column("logo_url", String(URL_CHARACTERS)),
+    Column("install_text", Text),
+    Column("install_end_text", Text),
+    Column("device_annotation", Text),
+    Column("device_parameters", Document),
+    Column("payload_decoder", Text),
+    Column("public", Boolean, nullable=False, server_default=false()),
+    Column("updated_at", Moment),
+)
+
+CONNECTOR_SHARES = Table(
+    "connector_shares",
+    METADATA,
+    Column("connector_id", _ID, ForeignKey("connectors.id"), primary_key=True),
+    Column("profile_id", _ID, ForeignKey("profiles.id"), primary_key=True, index=True),
 )
 
 CONNECTOR_NETWORKS = Table(
@@ -123,6 +163,14 @@ DEVICES = Table(
     Column("connector_id", _ID, ForeignKey("connectors.id"), nullable=False, index=True),
     Column("name", String(NAME_CHARACTERS), nullable=False),
     Column("serial", String(SERIAL_CHARACTERS)),
+    Column("description", Text),
+    Column("active", Boolean, nullable=False, server_default=true()),
+    Column("visible", Boolean, nullable=False, server_default=true()),
+    Column("tags", Document),
+    Column("payload_decoder", Text),
+    Column("updated_at", Moment),
+    Column("last_input", Moment),
+    Column("last_authorization", Moment),
     # The network comes first, because resolving without an authorization asks for a serial of any profile.
     UniqueConstraint("network_id", "serial", "profile_id"),
 )
@@ -134,6 +182,19 @@ DEVICE_TOKENS = Table(
     Column("device_id", _ID, ForeignKey("devices.id"), nullable=False, index=True),
     Column("token_index", _INDEX, nullable=False, unique=True),
     Column("sealed_token", LargeBinary, nullable=False),
+    Column("name", String(NAME_CHARACTERS), nullable=False, server_default="Default"),
+    Column("permission", String(5), nullable=False, server_default="full"),
+)
+
+DEVICE_PARAMS = Table(
+    "device_params",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("device_id", _ID, ForeignKey("devices.id"), nullable=False),
+    Column("key", String(NAME_CHARACTERS), nullable=False),
+    Column("value", Text, nullable=False),
+    Column("sent", Boolean, nullable=False),
+    UniqueConstraint("device_id", "key"),
 )
 
 AUTHORIZATION_KEYS = Table(
@@ -141,12 +202,20 @@ AUTHORIZATION_KEYS = Table(
     METADATA,
     Column("id", _ID, primary_key=True),
     Column("profile_id", _ID, ForeignKey("profiles.id"), nullable=False, index=True),
-    Column("network_id", _ID, ForeignKey("networks.id"), nullable=False, index=True),
+    Column("network_id", _ID, ForeignKey("networks.id"), index=True),
     Column("name", String(NAME_CHARACTERS), nullable=False),
     Column("additional_parameters", Text, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("token_index", _INDEX, nullable=False, unique=True),
     Column("sealed_token", LargeBinary, nullable=False),
+    Column("expires_at", Moment),
+)
+
+DIRECTORY_REVISION = Table(
+    "directory_revision",
+    METADATA,
+    Column("only", Boolean, primary_key=True, autoincrement=False),  # true in its only row
+    Column("revision", _ID, nullable=False),
 )
 
 RECORDS = Table(
@@ -170,6 +239,16 @@ STORED_UPLINKS = Table(
     "stored_uplinks",
     METADATA,
     Column("uplink_id", String(UPLINK_ID_CHARACTERS), primary_key=True),
-    Column("device_id", _ID, ForeignKey("devices.id"), primary_key=True),
+    Column("device_id", _ID, primary_key=True),  # no reference: a device may go before its uplinks are forgotten
     Column("stored_at", Moment, nullable=False, index=True),
+)
+
+FILES = Table(
+    "files",
+    METADATA,
+    Column("profile_id", _ID, ForeignKey("profiles.id"), primary_key=True),
+    Column("path", String(PATH_CHARACTERS), primary_key=True),
+    Column("media_type", String(20), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("stored_at", Moment, nullable=False),
 )

@@ -12,6 +12,8 @@ FILE_NAME = "secret.key"
 LEAST_CHARACTERS = 32
 """Of a secret from the settings: it is used as it is, and not stretched as a password would have to be."""
 
+_MAKE_ONE = "make one with: python -c 'import secrets; print(secrets.token_hex(32))'"
+
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -19,18 +21,22 @@ class SecretKeyError(Exception):
     """The secret is missing, weak, readable by others, or not the one that the database was written under."""
 
 
-def load_secret_key(folder: Path, configured: SecretStr | None, *, database_exists: bool) -> SecretStr:
+def load_secret_key(folder: Path, configured: SecretStr | None, *, database_exists: bool, shared: bool) -> SecretStr:
     """Give the secret: the configured one, else that of the file, which is created before the first database is.
+
+    A database that is shared with other registries needs one that is configured, for it has to be the same for all.
 
     Raises :class:`SecretKeyError` and OSError.
     """
     if configured is not None:
         if len(configured.get_secret_value()) < LEAST_CHARACTERS:
-            raise SecretKeyError(
-                f"SLUICE_SECRET_KEY needs at least {LEAST_CHARACTERS} characters; "
-                "make one with: python -c 'import secrets; print(secrets.token_hex(32))'"
-            )
+            raise SecretKeyError(f"SLUICE_SECRET_KEY needs at least {LEAST_CHARACTERS} characters; {_MAKE_ONE}")
         return configured
+    if shared:
+        raise SecretKeyError(
+            "registries that share a database share its secret: set SLUICE_SECRET_KEY to the same at each of them; "
+            f"{_MAKE_ONE}"
+        )
     file = folder / FILE_NAME
     if file.exists():
         return _read(file)

@@ -1,74 +1,111 @@
 """The registry as a role: its parts, put together."""
 
 import asyncio
-import contextlib
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-import structlog
 from pydantic import SecretStr
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
-from common.directory.model import Directory
 from common.health import Health, create_health_routes
-from registry.answer import InternalErrors, answer_refused, answer_unrouted
+from registry.app import create_app
+from registry.bulk import Bulk
+from registry.bulk_routes import BulkRoutes
+from registry.caller import Caller
+from registry.connector_routes import ConnectorRoutes
 from registry.connectors import Connectors
 from registry.data_reader import DataReader
+from registry.data_remover import DataRemover
+from registry.data_routes import DataRoutes
 from registry.data_writer import DataWriter
-from registry.database import Database
+from registry.database_url import create_database
+from registry.device_params import DeviceParams
 from registry.device_routes import DeviceRoutes
 from registry.devices import Devices
-from registry.directory import build_directory
+from registry.directory import DirectoryDocuments
+from registry.directory_routes import DirectoryRoutes
+from registry.file_routes import FileRoutes
+from registry.files import Files
 from registry.first_start import FirstStart, create_first_entries
+from registry.intake import Intake
+from registry.key_routes import KeyRoutes
 from registry.keys import Keys
+from registry.network_routes import NetworkRoutes
 from registry.networks import Networks
+from registry.operations import Operation
+from registry.parser_presence import ParserPresence
+from registry.parsers.decoder import ParserDecoder
+from registry.parsers.model import ParserLimits
+from registry.parsers.pool import ParserPool
+from registry.profile_device_routes import ProfileDeviceRoutes
 from registry.profile_routes import ProfileRoutes
 from registry.profiles import Profiles
-from registry.refusal import RefusedError
 from registry.schema import NETWORK_TOKENS
 from registry.sealing import SealBrokenError, Sealer
 from registry.secret_key import SecretKeyError, load_secret_key
-
-DATABASE_FILE = "registry.db"
-
-FORGETTING_INTERVAL_SECONDS = 60.0
-"""How often the ids of uplinks that are old enough are forgotten."""
-
-log = structlog.get_logger()
+from registry.sightings import Sightings
+from registry.upkeep import Upkeep
 
 
 class Registry:
     """``sluice registry``, and the same in one process with the other roles.
 
     It is open inside ``async with``, which has to outlast :meth:`run` and the HTTP server. ``data`` is a folder, made
-    where it is missing. ``secret_key`` is what tokens are kept under; without it a file in the folder holds one.
-    Making one raises :class:`registry.secret_key.SecretKeyError` and OSError.
+    where it is missing; it holds the database, unless ``database`` is the URL of another. ``secret_key`` is what tokens
+    are kept under; without it a file in the folder holds one. Making one raises
+    :class:`registry.database.DatabaseUnusableError`, :class:`registry.secret_key.SecretKeyError` and OSError.
+
+    ``directory_token`` is what the directory is served under. ``profile_token`` becomes the token of the first profile.
+    ``retention`` is how long data is kept; None: for ever. ``parsers`` is what payload parsers may take.
 
     The parts may be used in place of HTTP: :attr:`profiles`, :attr:`networks`, :attr:`connectors`, :attr:`devices`,
-    :attr:`keys`. They raise :class:`registry.refusal.RefusedError`.
+    :attr:`params`, :attr:`keys`, which raise :class:`registry.refusal.RefusedError`, and :attr:`directory`.
+    :attr:`intake` is how data comes in, and where payload parsers run.
     """
 
-    def __init__(self, data: Path, *, port: int, secret_key: SecretStr | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        port: int,
+        database: SecretStr | None = None,
+        secret_key: SecretStr | None = None,
+        directory_token: SecretStr | None = None,
+        profile_token: SecretStr | None = None,
+        retention: timedelta | None = None,
+        parsers: ParserLimits | None = None,
+    ) -> None:
         data.mkdir(parents=True, exist_ok=True)
-        self._database = Database(data / DATABASE_FILE)
-        self._sealer = Sealer(load_secret_key(data, secret_key, database_exists=self._database.exists))
+        self._database = create_database(database, data)
+        self._sealer = Sealer(
+            load_secret_key(data, secret_key, database_exists=self._database.exists, shared=self._database.shared)
+        )
         self._writer = DataWriter(self._database)
+        self._sightings = Sightings(self._database)
+        self._remover = DataRemover(self._database)
+        self._upkeep = Upkeep(self._writer, self._sightings, self._remover, retention)
         self.profiles = Profiles(self._database, self._sealer)
-        self.networks = Networks(self._database, self._sealer)
-        self.connectors = Connectors(self._database)
-        self.devices = Devices(self._database, self._sealer)
+        presence = ParserPresence(self._database)
+        self.networks = Networks(self._database, self._sealer, presence)
+        self.connectors = Connectors(self._database, presence)
+        self.devices = Devices(self._database, self._sealer, self._sightings)
+        self.params = DeviceParams(self._database)
         self.keys = Keys(self._database, self._sealer)
+        self._parsers = ParserPool(parsers or ParserLimits())
+        self.intake = Intake(self._writer, self._sightings, presence)
+        self.intake.decode = ParserDecoder(self._database, self._parsers)
+        self.directory = DirectoryDocuments(self._database, self.networks, self.keys)
+        self._profile_token = profile_token
         self.first_start: FirstStart | None = None
         """What was created because the registry was empty; None in a later life."""
         self.port = port
         self.health = Health("registry", self._degraded)
-        self.app: ASGIApp = self._create_app()
+        self.operations = self._list_operations()
+        """What its API offers, for whoever describes it."""
+        routes = [*DirectoryRoutes(self.directory, directory_token).routes, *create_health_routes(self.health)]
+        self.app: ASGIApp = create_app(self.operations, routes)
 
     async def __aenter__(self) -> Self:
         """Open the database, bring it up to date, and fill it when it is empty.
@@ -78,7 +115,8 @@ class Registry:
         try:
             await self._database.open()
             await self._check_secret_key()
-            self.first_start = await create_first_entries(self._database, self._sealer)
+            self.first_start = await create_first_entries(self._database, self._sealer, self._profile_token)
+            self._parsers.open()
         except BaseException:
             await self._database.close()
             raise
@@ -86,38 +124,31 @@ class Registry:
 
     async def __aexit__(self, *_: object) -> None:
         """Store what still waits, and close the database."""
+        await self._parsers.close()
         await self._writer.finish()
+        await self._upkeep.write_sightings()
         await self._database.close()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Serve until ``stopping`` is set, and forget old uplinks meanwhile."""
+        """Serve until ``stopping`` is set, and keep house meanwhile."""
         self.health.started = True
-        while not stopping.is_set():
-            await self._forget_uplinks()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), FORGETTING_INTERVAL_SECONDS)
+        await self._upkeep.run(stopping)
 
-    async def read_directory(self, downstream_url: str) -> Directory:
-        """Give the networks and keys of every profile as a directory, whose downstream is at this URL."""
-        networks, tokens = await self.networks.list_all(), await self.networks.tokens()
-        return build_directory(networks, tokens, await self.keys.list_all(), downstream_url=downstream_url)
-
-    def _create_app(self) -> ASGIApp:
-        of_devices = DeviceRoutes(self.networks, self.devices, self.keys, self._writer, DataReader(self._database))
-        of_profiles = ProfileRoutes(self.profiles, self.networks, self.connectors, self.devices, self.keys)
-        app = Starlette(
-            routes=[*of_devices.routes, *of_profiles.routes, *create_health_routes(self.health)],
-            middleware=[Middleware(InternalErrors)],
-            exception_handlers={RefusedError: answer_refused, HTTPException: answer_unrouted},
-        )
-        app.router.redirect_slashes = False  # a redirect would tell a client nothing, and has no envelope
-        return app
-
-    async def _forget_uplinks(self) -> None:
-        try:
-            await self._writer.forget_uplinks(datetime.now(UTC))
-        except SQLAlchemyError:  # they are remembered for longer than was promised, until the next time
-            log.warning("uplinks.kept", exc_info=True)
+    def _list_operations(self) -> list[Operation]:
+        """Give everything that the API offers; what is asked most stands first, since paths are tried in order."""
+        caller = Caller(self.profiles)
+        reader = DataReader(self._database)
+        return [
+            *DataRoutes(caller, self.devices, self.intake, reader, self._remover).operations,
+            *BulkRoutes(Bulk(self.devices, self.intake)).operations,
+            *DeviceRoutes(self.networks, self.devices, self.params, self.keys).operations,
+            *NetworkRoutes(caller, self.networks).operations,
+            *ConnectorRoutes(caller, self.connectors).operations,
+            *ProfileDeviceRoutes(caller, self.devices, self.params).operations,
+            *KeyRoutes(caller, self.keys).operations,
+            *FileRoutes(caller, Files(self._database)).operations,
+            *ProfileRoutes(caller, self.profiles).operations,
+        ]
 
     async def _check_secret_key(self) -> None:
         """Find out now, and not by refusing every token, whether this is the secret that the tokens were kept under."""

@@ -8,11 +8,13 @@ from alembic.config import Config
 from sqlalchemy import Connection
 
 
-def migrate(connection: Connection) -> None:
-    """Bring the database to the newest version, in the transaction that the connection is in: all of it or nothing.
+def migrate(connection: Connection, version: str = "head") -> None:
+    """Bring the database to the newest version, or to an older one for a test: all of it or nothing.
+
+    It happens in the transaction that the connection is in.
 
     Raises :class:`alembic.util.CommandError` for a database that a newer Sluice has written.
     """
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", "registry:migrations")  # found in a checkout and in an installed wheel
-    command.upgrade(config, "head")
+    command.upgrade(config, version)

@@ -1,21 +1,54 @@
-"""An open registry on a database of its own, and what a client of it needs."""
+"""An open registry on a database of its own, and what a client of it needs; each test runs on both databases."""
 
 import itertools
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
+from registry.database_url import DATABASE_FILE
 from registry.entries import NewDevice
 from registry.first_start import FirstStart
 from registry.service import Registry
+from tests.support.postgresql import empty_database, find_server, migrate_database, temporary_database
+from tests.unit.registry.api import Api
 from tests.unit.registry.devices import CreateDevice, Device
+from tests.unit.registry.registries import open_registry
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[SecretStr]:
+    """A database on a server, for one test after the other."""
+    with temporary_database(find_server()) as url:
+        migrate_database(url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database in a file, of which each test has a copy: faster than migrating for each."""
+    file = tmp_path_factory.mktemp("registry") / DATABASE_FILE
+    migrate_database(SecretStr(f"sqlite:{file}"))
+    return file
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> SecretStr | None:
+    """Where the registry's database is; None: a file in the test's own folder."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / DATABASE_FILE)
+        return None
+    url: SecretStr = request.getfixturevalue("postgresql_url")
+    empty_database(url)
+    return url
 
 
 @pytest.fixture
-async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
-    async with Registry(tmp_path, port=0) as registry:
+async def registry(tmp_path: Path, database_url: SecretStr | None) -> AsyncIterator[Registry]:
+    async with open_registry(tmp_path, database_url) as registry:
         yield registry
 
 
@@ -56,3 +89,15 @@ def create_device(registry: Registry, first: FirstStart) -> CreateDevice:
         return Device(device.id, token.get_secret_value())
 
     return create
+
+
+@pytest.fixture
+def api(client: httpx.AsyncClient, profile: dict[str, str]) -> Api:
+    """What the first profile does, which is the administrator's."""
+    return Api(client, profile)
+
+
+@pytest.fixture
+async def other(api: Api) -> Api:
+    """What another profile does."""
+    return Api(api.client, {"token": (await api.create("/profile", name="Other"))["token"]})

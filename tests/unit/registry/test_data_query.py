@@ -48,8 +48,8 @@ def test_several_variables_share_the_most_that_is_answered() -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        (b"query=avg", "query must be one of default, last_item"),
-        (b"values=25", "values is not supported; there are variables, groups, ids"),
+        (b"query=aggregate", "query must be one of default, last_item"),
+        (b"origins=25", "origins is not supported; there are variables, groups, ids"),
         (b"variabels=temperature", "variabels is not supported"),
         (b"qty=0", "qty must be a whole number from 1 to 10,000"),
         (b"skip=x", "skip must be a whole number"),

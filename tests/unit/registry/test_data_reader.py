@@ -162,7 +162,7 @@ async def test_a_value_comes_back_exactly(client: httpx.AsyncClient, create_devi
 
 
 async def test_a_question_that_is_not_understood_is_refused(client: httpx.AsyncClient, device: Device) -> None:
-    response = await client.get("/data?query=avg", headers=device.headers)
+    response = await client.get("/data?query=aggregate", headers=device.headers)
     assert response.status_code == 400
     assert response.json()["status"] is False
     assert "query must be one of" in response.json()["message"]

@@ -8,47 +8,56 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from common import metrics
 from registry import data_writer
 from registry.data_writer import DataWriter, DevicePost
 from registry.database import Database
+from registry.database_url import create_database
 from registry.records import ValidRecord
 from registry.refusal import RefusedError
 from registry.schema import DEVICE_TOKENS, DEVICES, RECORDS, STORED_UPLINKS
-from registry.service import DATABASE_FILE, Registry
+from registry.service import Registry
 from tests.unit.registry.devices import CreateDevice, Device
 
 GROUP = "6a1f0c52d3b19e4477aa01c9"
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
-class BreakableDatabase(Database):
-    """A database whose disk is full while ``broken``."""
+class Disk:
+    """What the database is kept on."""
 
-    broken = False
+    full = False
+
+
+@pytest.fixture
+def database(registry: Registry) -> Database:
+    """The registry's database, under our own hands."""
+    return registry._database
+
+
+@pytest.fixture
+def disk(database: Database, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    disk = Disk()
+    write = database.writing
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        if self.broken:
+    async def write_unless_full() -> AsyncIterator[AsyncConnection]:
+        if disk.full:
             raise OperationalError("COMMIT", None, Exception("database or disk is full"))
-        async with super().writing() as connection:
+        async with write() as connection:
             yield connection
 
-
-@pytest.fixture
-async def database(registry: Registry, tmp_path: Path) -> AsyncIterator[BreakableDatabase]:
-    """The registry's database, under our own hands."""
-    assert registry.first_start is not None
-    database = BreakableDatabase(tmp_path / DATABASE_FILE)
-    yield database
-    await database.close()
+    monkeypatch.setattr(database, "writing", write_unless_full)
+    return disk
 
 
 @pytest.fixture
-def writer(database: BreakableDatabase) -> DataWriter:
+def writer(database: Database) -> DataWriter:
     return DataWriter(database)
 
 
@@ -99,9 +108,9 @@ async def test_of_posts_at_the_same_time_with_the_same_uplink_one_is_stored(
 
 
 async def test_two_registries_on_one_database_store_an_uplink_once_too(
-    writer: DataWriter, database: Database, device: Device, tmp_path: Path
+    writer: DataWriter, database: Database, device: Device, tmp_path: Path, database_url: SecretStr | None
 ) -> None:
-    other = Database(tmp_path / DATABASE_FILE)
+    other = create_database(database_url, tmp_path)
     stored = await asyncio.gather(writer.store(build_post(device, 0)), DataWriter(other).store(build_post(device, 0)))
     await other.close()
     assert sorted(stored) == [0, 1]
@@ -132,7 +141,7 @@ async def test_a_post_that_is_known_in_part_is_refused_whole_until_its_sender_di
 
 
 async def test_posts_that_wait_together_share_a_transaction_and_none_is_confused_with_another(
-    writer: DataWriter, database: BreakableDatabase, create_device: CreateDevice
+    writer: DataWriter, database: Database, create_device: CreateDevice
 ) -> None:
     devices = [await create_device() for _ in range(10)]
     stored = await asyncio.gather(
@@ -151,7 +160,7 @@ async def test_a_post_larger_than_a_transaction_is_stored_whole(
 
 
 async def test_a_device_that_is_gone_is_denied_and_its_neighbours_are_stored(
-    writer: DataWriter, database: BreakableDatabase, create_device: CreateDevice
+    writer: DataWriter, database: Database, create_device: CreateDevice
 ) -> None:
     before, gone, after = [await create_device() for _ in range(3)]
     async with database.writing() as connection:
@@ -177,14 +186,14 @@ async def test_a_post_that_cannot_be_written_fails_alone(writer: DataWriter, dev
 
 
 async def test_while_the_disk_is_full_posts_are_answered_503_and_afterwards_they_are_stored(
-    writer: DataWriter, database: BreakableDatabase, device: Device
+    writer: DataWriter, disk: Disk, device: Device
 ) -> None:
-    database.broken = True
+    disk.full = True
     with pytest.raises(RefusedError) as refused:
         await writer.store(build_post(device, 0))
     assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
     assert writer.unavailable == "cannot store records: OperationalError"
-    database.broken = False
+    disk.full = False
     assert await writer.store(build_post(device, 0)) == 1
     assert writer.unavailable is None
 
@@ -221,9 +230,7 @@ async def test_an_uplink_is_remembered_for_seven_days_and_then_forgotten(writer:
     assert await writer.store(build_post(device, 0)) == 1
 
 
-async def test_forgetting_leaves_what_is_younger(
-    writer: DataWriter, database: BreakableDatabase, device: Device
-) -> None:
+async def test_forgetting_leaves_what_is_younger(writer: DataWriter, database: Database, device: Device) -> None:
     await writer.store(build_post(device, *range(10)))
     async with database.writing() as connection:
         for index in range(5):
@@ -234,3 +241,15 @@ async def test_forgetting_leaves_what_is_younger(
     async with database.reading() as connection:
         left = (await connection.execute(select(STORED_UPLINKS.c.uplink_id))).scalars().all()
     assert sorted(left) == [f"{GROUP}/{index}" for index in range(3, 10)]
+
+
+async def test_what_is_stored_and_what_comes_again_is_counted(writer: DataWriter, device: Device) -> None:
+    def count() -> list[float]:
+        names = ("sluice_records_stored_total", "sluice_uplinks_repeated_total", "sluice_store_waiting")
+        return [metrics.REGISTRY.get_sample_value(name) or 0.0 for name in names]
+
+    before = count()
+    await writer.store(build_post(device, 0, 1, records=3))
+    await writer.store(build_post(device, 0, 1, records=3))
+    await writer.store(DevicePost(device.id, [], [f"{GROUP}/2"]))  # a parser may make nothing of an uplink
+    assert [after - earlier for after, earlier in zip(count(), before, strict=True)] == [3, 2, 0]

@@ -2,23 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote
 
 import httpx
 import pytest
-from pydantic import SecretStr
-from sqlalchemy import update
 
 from registry import request
-from registry.database import Database
 from registry.entries import NewConnector, NewDevice, NewKey, NewNetwork, SerialNumber
 from registry.first_start import FirstStart
-from registry.profiles import add_profile
-from registry.schema import AUTHORIZATION_KEYS, DEVICES
-from registry.sealing import Sealer
-from registry.service import DATABASE_FILE, Registry
+from registry.service import Registry
 from tests.unit.registry.devices import CreateDevice, Device
 
 GROUP = "6a1f0c52d3b19e4477aa01c9"
@@ -85,27 +78,6 @@ async def test_a_token_is_taken_from_every_header_that_clients_send(
     response = await client.get("/integration/network/resolve/A", headers={header: network_token})
     assert response.json()["result"] == device.token
     assert (await client.get("/info", headers={header: device.token})).json()["result"]["id"] == device.id
-
-
-async def test_two_profiles_with_one_serial_are_kept_apart_by_the_authorization(
-    registry: Registry, resolve: Resolve, create_device: CreateDevice, authorization: str, tmp_path: Path
-) -> None:
-    """Without it anybody's newest device matches. Networks cannot be shared yet, hence the updates beneath the API."""
-    ours, theirs = await create_device("SAME"), await create_device("OTHER")
-    (profile,) = await registry.profiles.list_all()
-    their_key = await registry.keys.create(profile.id, NewKey(name="Other"))
-    database = Database(tmp_path / DATABASE_FILE)
-    async with database.writing() as connection:
-        other, _ = await add_profile(connection, Sealer(SecretStr("0" * 32)), "Other")
-        moved = update(DEVICES).where(DEVICES.c.id == theirs.id)
-        await connection.execute(moved.values(profile_id=other.id, serial="SAME"))
-        handed_over = update(AUTHORIZATION_KEYS).where(AUTHORIZATION_KEYS.c.id == their_key.id)
-        await connection.execute(handed_over.values(profile_id=other.id))
-    await database.close()
-
-    assert (await resolve("SAME", authorization)).json()["result"] == ours.token
-    assert (await resolve("SAME", their_key.token.get_secret_value())).json()["result"] == theirs.token
-    assert (await resolve("SAME")).json()["result"] == theirs.token
 
 
 async def test_a_device_of_another_network_is_not_found(

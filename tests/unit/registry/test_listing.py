@@ -24,9 +24,10 @@ def test_without_parameters_a_list_is_its_first_twenty_by_name() -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        (b"filter[name]=x", r"filter\[name\] is not supported"),
-        (b"orderBy=serial,asc", "orderBy must be one of name and created_at"),
-        (b"orderBy=name,up", "orderBy must be one of name and created_at"),
+        (b"filter[name][0][key]=x", r"filter\[name\]\[0\]\[key\] is not supported"),
+        (b"filter[tags]=x", r"filter\[tags\] is not supported"),
+        (b"orderBy=serial,asc", "orderBy must be one of name, created_at"),
+        (b"orderBy=name,up", "orderBy must be one of name, created_at"),
         (b"page=0", "page must be a whole number"),
         (b"amount=10001", "amount must be a whole number from 1 to 10,000"),
     ],

@@ -6,10 +6,14 @@ from typing import Any
 import orjson
 import pytest
 
-from registry.records import ValidRecord, parse_records
+from registry.records import ValidRecord, check_records, parse_payload
 from registry.refusal import RefusedError
 
 GOOD = {"variable": "temperature", "value": 21.5}
+
+
+def parse_records(body: bytes) -> list[ValidRecord]:
+    return check_records(parse_payload(body, "application/json"))
 
 
 def parse(*records: Any) -> list[ValidRecord]:
@@ -86,7 +90,7 @@ LOCATION = (
 @pytest.mark.parametrize(
     ("field", "message"),
     [
-        ({"variable": None}, "variable is missing"),
+        ({"variable": None}, "variable is missing; what is no record needs a payload parser"),
         ({"variable": ""}, VARIABLE),
         ({"variable": 7}, VARIABLE),
         ({"variable": "v" * 101}, VARIABLE),

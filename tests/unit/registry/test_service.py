@@ -5,29 +5,29 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 import structlog
 from pydantic import SecretStr
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from common.fields.field_map import parse_field_map
 from common.logs import configure_logs
 from common.role import Role
 from common.serial import SerialRule
 from registry.database import DatabaseUnusableError
-from registry.documents import write_network
-from registry.entries import NewDevice, NewKey, NewNetwork, SerialNumber
+from registry.database_url import DATABASE_FILE
+from registry.entries import NewDevice, NewKey
 from registry.first_start import FirstStart
+from registry.schema import METADATA
 from registry.secret_key import FILE_NAME, SecretKeyError
-from registry.service import DATABASE_FILE, Registry
+from registry.service import Registry
 from tests.support.waiting import eventually
+from tests.unit.registry.api import Api
 from tests.unit.registry.devices import CreateDevice
-
-SECRET = SecretStr("0123456789abcdef" * 2)
+from tests.unit.registry.registries import SECRET
 
 
 @pytest.fixture
@@ -40,9 +40,12 @@ def configure_deployed_logs() -> Iterator[Callable[[], None]]:
     structlog.reset_defaults()
 
 
-def read_files(folder: Path) -> bytes:
-    """Give everything that the database has written, whichever of its files it is in."""
-    return b"".join(file.read_bytes() for file in folder.glob(f"{DATABASE_FILE}*"))
+async def read_everything(registry: Registry, folder: Path) -> bytes:
+    """Give everything that the database holds: its files, whichever of them it is in, or the rows of a server's."""
+    files = [file.read_bytes() for file in folder.glob(f"{DATABASE_FILE}*")]  # noqa: ASYNC240 - nobody else waits
+    async with registry._database.reading() as connection:
+        rows = [repr((await connection.execute(select(table))).all()) for table in METADATA.sorted_tables]
+    return b"".join([*files, *(row.encode() for row in rows)])
 
 
 def test_it_fits_the_process_that_runs_roles(registry: Registry) -> None:
@@ -59,7 +62,8 @@ async def test_an_empty_registry_begins_with_a_profile_a_network_and_a_connector
     assert network.serial_rule == SerialRule(None, "upper")
     (connector,) = await registry.connectors.list_for(first.profile_id)
     assert (connector.name, connector.networks) == ("Generic Sensor", (first.network_id,))
-    assert (await client.get("/integration/network", headers=profile)).json()["result"] == [write_network(network)]
+    listed = (await client.get("/integration/network", headers=profile)).json()["result"]
+    assert [(network["id"], network["name"]) for network in listed] == [(first.network_id, "Generic Endpoint")]
 
 
 async def test_everything_is_there_again_after_a_restart(tmp_path: Path) -> None:
@@ -96,11 +100,11 @@ async def test_no_token_stands_in_the_database_in_clear(
     device = await create_device("KNOWN-SERIAL")
     key = await registry.keys.create(first.profile_id, NewKey(name="Factory"))
     network_tokens = await registry.networks.tokens()
-    written = read_files(tmp_path)
+    written = await read_everything(registry, tmp_path)
     assert b"KNOWN-SERIAL" in written, "the files that are searched are not those that are written"
     for token in (first.profile_token, key.token, SecretStr(device.token), *network_tokens.values()):
         assert token.get_secret_value().encode() not in written
-    assert (tmp_path / FILE_NAME).read_bytes().strip() not in written
+    assert SECRET.get_secret_value().encode() not in written
 
 
 async def test_under_another_secret_it_does_not_start(tmp_path: Path) -> None:
@@ -109,6 +113,32 @@ async def test_under_another_secret_it_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(SecretKeyError, match="under another secret key"):
         async with Registry(tmp_path, port=0, secret_key=SecretStr("fedcba9876543210" * 2)):
             pass
+
+
+async def test_a_shared_database_needs_a_secret_that_every_registry_is_given(tmp_path: Path) -> None:
+    with pytest.raises(SecretKeyError, match="set SLUICE_SECRET_KEY to the same at each"):
+        Registry(tmp_path, port=0, database=SecretStr("postgresql://127.0.0.1/sluice"))
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("mysql://127.0.0.1/sluice", "names mysql; write postgresql://"),
+        ("sluice", "is no URL of a database; write postgresql://"),
+    ],
+)
+def test_a_database_of_another_kind_is_refused_and_its_url_not_repeated(tmp_path: Path, url: str, message: str) -> None:
+    with pytest.raises(DatabaseUnusableError, match=message) as refused:
+        Registry(tmp_path, port=0, database=SecretStr(url.replace("//", "//user:5ecret@")), secret_key=SECRET)
+    assert "5ecret" not in str(refused.value)
+
+
+async def test_a_server_that_does_not_answer_is_a_readable_error(tmp_path: Path) -> None:
+    url = SecretStr("postgresql://user:5ecret@127.0.0.1:1/sluice")
+    with pytest.raises(DatabaseUnusableError, match=r"the database 'sluice' at 127\.0\.0\.1 cannot be") as refused:
+        async with Registry(tmp_path, port=0, database=url, secret_key=SECRET):
+            pass
+    assert "5ecret" not in str(refused.value)
 
 
 async def test_without_its_secret_it_does_not_start(tmp_path: Path) -> None:
@@ -202,38 +232,27 @@ async def test_no_answer_and_no_log_line_repeats_a_token_that_was_sent(
     assert token not in capsys.readouterr().err
 
 
-# The directory
+async def test_the_token_of_the_first_profile_may_be_chosen(tmp_path: Path) -> None:
+    async with Registry(tmp_path, port=0, profile_token=SecretStr("chosen-profile-token")) as registry:
+        assert registry.first_start is not None
+        assert (await registry.profiles.authenticate("chosen-profile-token")).id == registry.first_start.profile_id
+    async with Registry(tmp_path, port=0, profile_token=SecretStr("another-profile-token")) as registry:
+        assert (await registry.profiles.authenticate("chosen-profile-token")).name == "Default"
 
 
-async def test_its_networks_and_keys_make_a_directory(registry: Registry, first: FirstStart) -> None:
-    rule = SerialNumber(mask="FF-FF", case="lower")
-    lorawan = await registry.networks.create(first.profile_id, NewNetwork(name="LoRaWAN", serial_number=rule))
-    new = NewKey(name="Factory", network=lorawan.id, verification_code="serial=devaddr;array=one")
-    factory = await registry.keys.create(first.profile_id, new)
-    disabled = await registry.keys.create(first.profile_id, NewKey(name="Off", network=lorawan.id, enabled=False))
-
-    directory = await registry.read_directory("http://127.0.0.1:8081/")
-    assert directory.downstream.url == "http://127.0.0.1:8081"
-    assert [network.id for network in directory.networks] == [first.network_id, lorawan.id]
-    network = directory.network(lorawan.id)
-    assert network is not None
-    assert network.serial == SerialRule("FF-FF", "lower")
-    assert network.token == (await registry.networks.tokens())[lorawan.id]
-    key = directory.authenticate(factory.token.get_secret_value())
-    assert key is not None
-    assert (key.id, key.network, key.profile) == (factory.id, lorawan.id, first.profile_id)
-    assert key.field_map == parse_field_map("serial=devaddr;array=one")
-    assert key.may_send(datetime.now(UTC))
-    off = directory.key(disabled.id)
-    assert off is not None
-    assert not off.may_send(datetime.now(UTC))
-
-
-async def test_the_token_of_a_network_in_the_directory_resolves_at_the_registry(
-    registry: Registry, first: FirstStart, create_device: CreateDevice
+async def test_while_the_database_is_away_every_route_answers_503(
+    registry: Registry, api: Api, create_device: CreateDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    device = await create_device("A")
-    network = (await registry.read_directory("http://registry")).network(first.network_id)
-    assert network is not None
-    entry = await registry.networks.authenticate(network.token.get_secret_value())
-    assert (await registry.devices.resolve(entry, "a", first.profile_id)).get_secret_value() == device.token
+    device = await create_device()
+
+    @contextlib.asynccontextmanager
+    async def fail() -> AsyncIterator[AsyncConnection]:
+        raise ConnectionRefusedError("no server at 127.0.0.1")
+        yield
+
+    for use in ("reading", "writing"):
+        monkeypatch.setattr(registry._database, use, fail)
+    for method, path in (("GET", "/device"), ("POST", "/device"), ("GET", f"/device/{device.id}")):
+        response = await api.client.request(method, path, headers=api.headers)
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+        assert response.json()["message"] == "The registry's database does not answer at the moment"

@@ -1,0 +1,45 @@
+"""The way of a post into the database, whichever route it came by: decode and check, store."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from registry.data_writer import DataWriter, DevicePost
+from registry.decoding import Decode, Payload, pass_through
+from registry.entries import DeviceEntry
+from registry.parser_presence import ParserPresence
+from registry.refusal import RefusedError
+from registry.sightings import Sightings
+
+
+class Intake:
+    """Takes posts. ``decode``, for devices that have a parser, may be replaced before the first one comes."""
+
+    def __init__(self, writer: DataWriter, sightings: Sightings, presence: ParserPresence) -> None:
+        self._writer = writer
+        self._sightings = sightings
+        self._presence = presence
+        self.decode: Decode = pass_through
+
+    async def take(self, device: DeviceEntry, payload: Payload, uplink_ids: Sequence[str] = ()) -> int:
+        """Return when the post is durably stored, with the number of records: 0 when it had been stored before.
+
+        Raises what :meth:`prepare` and :meth:`store` raise.
+        """
+        return await self.store(await self.prepare(device, payload, uplink_ids))
+
+    async def prepare(self, device: DeviceEntry, payload: Payload, uplink_ids: Sequence[str]) -> DevicePost:
+        """Make of a payload what can be stored.
+
+        Raises :class:`registry.refusal.RefusedError`: 403 for a device that is not active, 400 for what is no record or
+        breaks a limit.
+        """
+        if not device.active:
+            raise RefusedError(403, "The device is not active")
+        decode = self.decode if await self._presence.concerns(device) else pass_through
+        return DevicePost(device.id, await decode(device, payload), uplink_ids)
+
+    async def store(self, post: DevicePost) -> int:
+        """Store it; give the number of records. Raises what :meth:`registry.data_writer.DataWriter.store` raises."""
+        stored = await self._writer.store(post)
+        self._sightings.note("last_input", post.device_id, datetime.now(UTC))
+        return stored

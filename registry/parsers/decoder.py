@@ -1,0 +1,120 @@
+"""The registry's ``decode``: what a device posts goes through the parsers of its network, its connector and itself."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import structlog
+from cachetools import TTLCache
+from sqlalchemy import select
+
+from common.reason import Reason
+from registry.database import Database
+from registry.decoding import Payload, pass_through
+from registry.device_params import list_params
+from registry.entries import DeviceEntry
+from registry.parsers.model import Parser, ParserFailed, ParserKind
+from registry.parsers.pool import ParserPool, ParsersUnavailableError
+from registry.records import ValidRecord, check_records
+from registry.refusal import RefusedError, unavailable
+from registry.schema import CONNECTORS, DEVICES, NETWORKS
+
+REMEMBERED_DEVICES = 20_000
+
+REMEMBERED_SECONDS = 5.0
+"""How long the parsers of a device are taken without asking the database.
+
+So long may a parser that was changed go on; one that fails is read again first, so that it can be mended at once.
+"""
+
+REMEMBERED_SOURCES = 512
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _DeviceParsers:
+    """The parsers of a device, and what they see of it."""
+
+    parsers: Sequence[Parser]
+    device: Mapping[str, Any]
+
+
+class ParserDecoder:
+    """Makes records of what devices post; :class:`registry.decoding.Decode` says how it is called."""
+
+    def __init__(self, database: Database, pool: ParserPool) -> None:
+        self._database = database
+        self._pool = pool
+        self._remembered: TTLCache[str, _DeviceParsers] = TTLCache(REMEMBERED_DEVICES, REMEMBERED_SECONDS)
+
+    async def __call__(self, device: DeviceEntry, payload: Payload) -> list[ValidRecord]:
+        """Run the device's parsers, if it has any, and check their records. An empty result is one.
+
+        Raises :class:`registry.refusal.RefusedError`: 400 with the reason ``parser_failed``, 503 while no parser can be
+        run, and what posting without a parser raises.
+        """
+        remembered = self._remembered.get(device.id)
+        found = remembered or await self._find(device.id)
+        if not found.parsers:
+            return await pass_through(device, payload)
+        try:
+            return await self._run(found, payload)
+        except _FailedError as error:
+            if remembered is None or (fresh := await self._find(device.id)) == remembered:
+                raise _refuse(error.failed) from None
+        try:
+            return await self._run(fresh, payload) if fresh.parsers else await pass_through(device, payload)
+        except _FailedError as error:
+            raise _refuse(error.failed) from None
+
+    async def _run(self, found: _DeviceParsers, payload: Payload) -> list[ValidRecord]:
+        try:
+            outcome = await self._pool.run(found.parsers, payload, raw_payload=payload, device=found.device)
+        except ParsersUnavailableError as error:
+            raise unavailable(str(error)) from None
+        for line in outcome.console:
+            log.debug(
+                "parser.said", device=found.device["id"], parser=line.kind, level_of_line=line.level, text=line.text
+            )
+        if isinstance(outcome, ParserFailed):
+            raise _FailedError(outcome)
+        try:
+            return check_records(outcome.records) if outcome.records else []
+        except RefusedError as error:
+            raise _FailedError(ParserFailed(found.parsers[-1].kind, error.message)) from None
+
+    async def _find(self, device_id: str) -> _DeviceParsers:
+        query = (
+            select(NETWORKS.c.payload_decoder, CONNECTORS.c.payload_decoder, DEVICES.c.payload_decoder, DEVICES.c.tags)
+            .select_from(DEVICES.join(NETWORKS).join(CONNECTORS))
+            .where(DEVICES.c.id == device_id)
+        )
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+            *texts, tags = row or (None, None, None, None)
+            parsers = [_read_parser(kind, text) for kind, text in zip(ParserKind, texts, strict=True) if text]
+            params = await list_params(connection, device_id) if parsers else []
+        described = {"id": device_id, "tags": tags or [], "params": params}
+        found = self._remembered[device_id] = _DeviceParsers(parsers, described)
+        return found
+
+
+class _FailedError(Exception):
+    def __init__(self, failed: ParserFailed) -> None:
+        super().__init__(str(failed))
+        self.failed = failed
+
+
+def _refuse(failed: ParserFailed) -> RefusedError:
+    return RefusedError(400, str(failed), reason=Reason.PARSER_FAILED)
+
+
+@lru_cache(REMEMBERED_SOURCES)
+def _read_parser(kind: ParserKind, text: str) -> Parser:
+    """Give the parser that is kept as this text: its source, in UTF-8 and then in base64."""
+    source = base64.b64decode(text)
+    return Parser(kind, hashlib.sha256(source).hexdigest(), source.decode())
