@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from common.reason import Reason
+
 SUCCESS = 2
 
 SPEAKING_CLASSES = frozenset({SUCCESS, 4})
@@ -23,6 +25,9 @@ UNAUTHORIZED_STATUSES = frozenset({401, 403})
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 """The ladder's last step; whatever asks for more is tried hourly."""
 
+MESSAGE_CHARACTERS = 500
+"""Of what the downstream says, in logs and dead letters."""
+
 MOST_DIGITS = 9
 """Of a number of seconds; what has more is no time to wait."""
 
@@ -30,14 +35,17 @@ _RETRY_AFTER_IN_TEXT = re.compile(rf"Retry-After:\s*(\d{{1,{MOST_DIGITS}}})(?!\d
 
 
 class DownstreamError(Exception):
-    """The downstream did not do what it was asked. The message may end in logs and dead letters."""
+    """The downstream did not do what it was asked. The message may end in logs and dead letters, once it is masked."""
 
     def mask(self, secrets: Iterable[str]) -> None:
-        """Take secrets out of the message: a server may quote what it was asked, and the resolve URL holds a key."""
+        """Take secrets out of the message: a server may quote what it was asked, and the resolve URL holds a key.
+
+        It is cut off only then: half a secret would not be recognised.
+        """
         message = str(self)
         for secret in secrets:
             message = message.replace(secret, "***")
-        self.args = (message,)
+        self.args = (message[:MESSAGE_CHARACTERS],)
 
 
 class TransientError(DownstreamError):
@@ -52,8 +60,23 @@ class ThrottledError(TransientError):
     """Too many requests: trying at once makes it worse."""
 
 
+class AwayError(TransientError):
+    """The downstream is away as a whole: this says nothing about what was asked.
+
+    ``tried``: whether a request was made; else it was not, because the breaker was open.
+    """
+
+    def __init__(self, message: str, *, tried: bool = False) -> None:
+        super().__init__(message)
+        self.tried = tried
+
+
 class RejectedError(DownstreamError):
     """Trying again cannot help: the downstream understood, and said no."""
+
+    def __init__(self, message: str, reason: Reason = Reason.DOWNSTREAM_REFUSED) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class UnauthorizedError(RejectedError):
@@ -78,8 +101,14 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Any:
     if status in UNAUTHORIZED_STATUSES:
         raise UnauthorizedError(message)
     if status // 100 != SUCCESS or not envelope["status"]:
-        raise RejectedError(message)
+        raise RejectedError(message, _read_reason(envelope))
     return envelope.get("result")
+
+
+def _read_reason(envelope: dict[str, Any]) -> Reason:
+    """Sluice's registry says when a payload parser failed; TagoIO gives no reasons."""
+    is_parsers = envelope.get("reason") == Reason.PARSER_FAILED
+    return Reason.PARSER_FAILED if is_parsers else Reason.DOWNSTREAM_REFUSED
 
 
 def _read_envelope(body: bytes) -> dict[str, Any] | None:
@@ -92,7 +121,7 @@ def _read_envelope(body: bytes) -> dict[str, Any] | None:
 
 def _read_message(status: int, envelope: dict[str, Any] | None) -> str:
     text = (envelope or {}).get("message")
-    return f"{status}: {text}"[:500] if isinstance(text, str) and text else str(status)
+    return f"{status}: {text}" if isinstance(text, str) and text else str(status)
 
 
 def _read_retry_after(headers: Mapping[str, str], message: str) -> timedelta | None:

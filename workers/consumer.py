@@ -10,6 +10,8 @@ import structlog
 from common import metrics
 from common.envelope import Envelope, FrameUnreadableError, FrameUnsupportedError, decode_frame
 from common.queue.protocol import Delivery, Queue, QueueUnavailableError
+from workers.breaker import Breaker
+from workers.flood import FloodWatch
 from workers.outcome import Outcome
 from workers.settlement import Settlement
 from workers.unexpected import note_unexpected
@@ -35,7 +37,7 @@ log = structlog.get_logger()
 
 
 class Consumer:
-    """Takes deliveries while fewer than ``uplinks_in_hand`` uplinks are being processed.
+    """Takes deliveries while fewer than ``uplinks_in_hand`` uplinks are being processed, and the breaker is closed.
 
     ``hurry`` is called when the time to stop is half over: processing should begin nothing new then.
     """
@@ -45,6 +47,7 @@ class Consumer:
         queue: Queue,
         process: Process,
         settlement: Settlement,
+        breaker: Breaker,
         *,
         uplinks_in_hand: int,
         hurry: Callable[[], None] = lambda: None,
@@ -52,25 +55,50 @@ class Consumer:
         self._queue = queue
         self._process = process
         self._settlement = settlement
+        self._breaker = breaker
+        self._flood = FloodWatch()
         self._hurry = hurry
         self._in_hand = _InHand(uplinks_in_hand)
         self._handling: set[asyncio.Task[None]] = set()
 
     async def run(self, stopping: asyncio.Event, *, grace: float) -> None:
-        """Consume until ``stopping`` is set; then finish what is in hand within ``grace`` seconds, or hand it back."""
-        async with self._queue.consume(prefetch=PREFETCH) as deliveries:
-            taking = asyncio.create_task(self._take(deliveries))
-            stopped = asyncio.create_task(stopping.wait())
-            await asyncio.wait({taking, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-            taking.cancel()
-            await asyncio.wait({taking})
+        """Consume until ``stopping`` is set; then finish what is in hand within ``grace`` seconds, or hand it back.
+
+        Raises :class:`workers.flood.InternalErrorFloodError`.
+        """
+        consuming = asyncio.create_task(self._consume())
+        watching = asyncio.create_task(self._flood.wait())
+        stopped = asyncio.create_task(stopping.wait())
+        running = {consuming, watching, stopped}
+        try:
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.wait({consuming})
         await self._drain(grace)
-        if not stopping.is_set():
-            taking.result()
-            raise RuntimeError("the queue ended its deliveries by itself")
+        for task in done - {stopped}:
+            task.result()
+
+    async def _consume(self) -> None:
+        """Take deliveries whenever the breaker is closed; ends by an error or by being cancelled."""
+        while True:
+            await self._breaker.wait_closed()
+            async with self._queue.consume(prefetch=PREFETCH) as deliveries:
+                taking = asyncio.create_task(self._take(deliveries))
+                opened = asyncio.create_task(self._breaker.wait_open())
+                try:
+                    await asyncio.wait({taking, opened}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    opened.cancel()
+                    taking.cancel()
+                    await asyncio.wait({taking})
+            if not taking.cancelled():
+                taking.result()
+                raise RuntimeError("the queue ended its deliveries by itself")
 
     async def _take(self, deliveries: AsyncIterator[Delivery]) -> None:
+        await self._in_hand.room()
         async for delivery in deliveries:
             self._in_hand.add(delivery.message.uplinks)
             handling = asyncio.create_task(self._handle_guarded(delivery))
@@ -92,6 +120,8 @@ class Consumer:
 
     async def _handle(self, delivery: Delivery) -> None:
         """Give the delivery to whoever it is for."""
+        if delivery.count > 1:
+            metrics.UPLINKS_REDELIVERED.inc(delivery.message.uplinks)
         try:
             envelopes = decode_frame(delivery.message.body)
         except FrameUnsupportedError as error:
@@ -100,8 +130,6 @@ class Consumer:
         except FrameUnreadableError as error:
             await self._settlement.bury_unreadable(delivery, str(error))
             return
-        if delivery.count > 1:
-            metrics.UPLINKS_REDELIVERED.inc(delivery.message.uplinks)
         if delivery.poisoned or (delivery.suspect and delivery.count > SUSPECT_DELIVERIES):
             await self._settlement.bury_poison(delivery, envelopes)
         elif delivery.count >= SPLIT_AT_DELIVERY and not delivery.suspect:
@@ -115,10 +143,13 @@ class Consumer:
 
     async def _process_guarded(self, envelope: Envelope) -> list[Outcome]:
         """Turn a bug that the stages did not keep to one uplink into outcomes, so that the delivery gets settled."""
+        outcomes: list[Outcome]
         try:
-            return await self._process(envelope)
+            outcomes = await self._process(envelope)
         except Exception as error:  # noqa: BLE001 - see above
-            return [note_unexpected(uplink, error) for uplink in envelope.uplinks()]
+            outcomes = [note_unexpected(uplink, error) for uplink in envelope.uplinks()]
+        self._flood.note(envelope.key_id, outcomes)
+        return outcomes
 
     async def _drain(self, grace: float) -> None:
         if not self._handling:

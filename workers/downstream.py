@@ -1,9 +1,11 @@
 """The two requests that Sluice makes downstream: resolve a serial, post the data of one device."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +16,11 @@ from common import metrics
 from common.directory.model import AuthorizationKey, Network
 from common.directory.source import DirectorySource
 from common.serial import Serial
-from workers.answers import DownstreamError, RejectedError, TransientError, read_answer
+from common.tls import explain_distrust
+from workers.answers import AwayError, DownstreamError, RejectedError, ThrottledError, TransientError, read_answer
+from workers.breaker import Breaker
+from workers.bulk import Answer, Bulk
+from workers.governor import Governor
 from workers.grouping import Post
 from workers.resolver import DeviceToken
 from workers.retrying import BlipRetrying
@@ -22,33 +28,60 @@ from workers.retrying import BlipRetrying
 ANSWER_BYTES = 100_000
 """An answer of the API has some hundred bytes."""
 
+BULK_ANSWER_BYTES = 1_000_000
+"""An answer to many posts has as much for each of them."""
+
+BULK_HEADER = "Sluice-Bulk"
+"""Names the path that takes many posts at once; only Sluice's registry sends it."""
+
 TOKEN = re.compile(r"[!-~]{1,500}")
 """What may be sent as a header: a token with a line break would end it and begin another."""
+
+
+def build_resolve_path(serial: Serial, authorization: str) -> str:
+    """Give the path that asks for the device of a serial; the authorization in it is a secret."""
+    return f"/integration/network/resolve/{quote(serial, safe='')}/{quote(authorization, safe='')}"
 
 
 class Downstream:
     """TagoIO's cloud, or whatever speaks its API, over one HTTP client.
 
-    ``in_flight`` bounds the requests that are open at a time, ``seconds`` each of them from beginning to end. Both
-    methods raise :class:`workers.answers.DownstreamError`, after blips were waited out.
+    ``in_flight`` bounds the requests that are open at a time, ``seconds`` each of them from beginning to end, and
+    ``blip_seconds`` is how long one that fails is repeated. All methods raise :class:`workers.answers.DownstreamError`.
     """
 
     def __init__(
         self,
         client: httpx.AsyncClient,
         directory: DirectorySource,
-        blips: BlipRetrying,
+        governor: Governor,
         *,
         in_flight: int,
         seconds: float,
+        blip_seconds: float,
     ) -> None:
         self._client = client
         self._directory = directory
-        self._blips = blips
+        self._governor = governor
         self._slots = asyncio.Semaphore(in_flight)
         self._seconds = seconds
-        self.unavailable: str | None = None
-        """Why the last request got no answer that says anything, or None."""
+        self.breaker = Breaker(self.probe)
+        """Whether the downstream is there as a whole."""
+        self._blips = BlipRetrying(blip_seconds, self.breaker)
+        self._bulk = Bulk(self._send_bulk)
+        self._bulk_path: str | None = None
+
+    async def probe(self) -> None:
+        """Ask whether the downstream is there, with a request that concerns nobody and needs no credentials.
+
+        An answer that refuses it is one. So is 404 from a server that has not this route of the API.
+        """
+        request = _Request(route="probe", method="GET", path="/info", headers={}, profile="", about="")
+        answer = await self._fetch(request)  # not in one of the slots: what hangs may have them all
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return
+        with contextlib.suppress(RejectedError, ThrottledError):
+            _read_masked(answer, ())
 
     async def resolve(self, serial: Serial, key: AuthorizationKey, network: Network) -> DeviceToken:
         """Ask for the device token of a serial, with the network's token and the sender's authorization."""
@@ -56,17 +89,23 @@ class Downstream:
         request = _Request(
             route="resolve",
             method="GET",
-            path=f"/integration/network/resolve/{quote(serial, safe='')}/{quote(authorization, safe='')}",
+            path=build_resolve_path(serial, authorization),
             headers={"Authorization": network_token},
+            profile=key.profile,
+            about=serial,
             secrets=(authorization, quote(authorization, safe=""), network_token),
         )
-        result = await self._blips.call(lambda: self._send(request))
+        await self._governor.wait_unpaused(key.profile)
+        result = await self._blips.call(lambda: self._send(request), about=request.about)
         if not isinstance(result, str) or not TOKEN.fullmatch(result):
             raise TransientError("the answer to resolve holds no device token")
         return DeviceToken(SecretStr(result))
 
-    async def post(self, post: Post) -> None:
-        """Post the records of one device; returns when the downstream has taken them."""
+    async def post(self, post: Post, *, waiting: int = 1, until: float | None = None) -> None:
+        """Post the records of one device at its profile's turn; returns when the downstream has taken them.
+
+        ``waiting`` is how many uplinks wait with it, ``until`` the event loop's time at which it is too late to begin.
+        """
         device_token = post.device_token.get_secret_value()
         request = _Request(
             route="data",
@@ -78,26 +117,71 @@ class Downstream:
                 "Sluice-Uplinks": ",".join(resolved.mapped.uplink.id for resolved in post.uplinks),
             },
             body=post.body,
+            profile=post.profile,
+            about=device_token,
             secrets=(device_token,),
         )
-        await self._blips.call(lambda: self._send(request))
 
-    async def _send(self, request: "_Request") -> Any:
-        """Give the result of the answer, or raise what it means, and remember whether the downstream is there."""
+        async def send() -> Any:
+            await self._governor.turn(post.profile, waiting, until=until)
+            return await self._send(request, post)
+
+        await self._blips.call(send, about=device_token)
+
+    async def _send(self, request: "_Request", post: Post | None = None) -> Any:
+        """Give the result of the answer, or raise what it means, and tell breaker and governor what that says."""
         try:
-            async with self._slots:
-                status, headers, body = await self._fetch(request)
-            result = _read_masked(status, headers, body, request.secrets)
-        except TransientError as error:
-            self.unavailable = f"{error} on {request.route}"
+            result = _read_masked(await self._exchange(request, post), request.secrets)
+        except AwayError:
+            raise
+        except ThrottledError as error:
+            self._governor.pause(request.profile, error.retry_after)
+            raise
+        except TransientError:
+            self.breaker.note_failure(request.about)
             raise
         except RejectedError:
-            self.unavailable = None
+            self.breaker.note_success()
             raise
-        self.unavailable = None
+        self.breaker.note_success()
         return result
 
-    async def _fetch(self, request: "_Request") -> tuple[int, httpx.Headers, bytes]:
+    async def _exchange(self, request: "_Request", post: Post | None) -> Answer:
+        """Give the answer to a request: a post travels with others where the downstream takes that.
+
+        When many posts at once came to nothing, one of them may be why: each is tried by itself then.
+        """
+        if post is not None and self._bulk_path is not None:
+            try:
+                return await self._bulk.post(post)
+            except (AwayError, ThrottledError):
+                raise
+            except TransientError:
+                self.breaker.suspect()
+        async with self._slots, self.breaker.admission():
+            return await self._fetch(request)
+
+    async def _send_bulk(self, body: bytes) -> Answer:
+        path = self._bulk_path
+        if path is None:
+            raise TransientError("the downstream takes it no longer")
+        request = _Request(
+            route="bulk",
+            method="POST",
+            path=path,
+            headers={"Content-Type": "application/json"},
+            profile="",
+            about="",
+            body=body,
+            answer_bytes=BULK_ANSWER_BYTES,
+        )
+        async with self.breaker.admission():
+            answer = await self._fetch(request)
+        if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+            self._bulk_path = None
+        return answer
+
+    async def _fetch(self, request: "_Request") -> Answer:
         url = self._directory.current.downstream.url + request.path
         try:
             with metrics.DOWNSTREAM_SECONDS.labels(request.route).time():
@@ -105,42 +189,56 @@ class Downstream:
                     asyncio.timeout(self._seconds),
                     self._client.stream(request.method, url, headers=request.headers, content=request.body) as response,
                 ):
-                    return response.status_code, response.headers, await _read_bounded(response)
+                    self._note_bulk(response.headers)
+                    body = await _read_bounded(response, request.answer_bytes)
+                    return Answer(response.status_code, response.headers, body)
         except TransientError:
             raise
         except Exception as error:  # noqa: BLE001 - see below
             # Whatever a server or a network can do to a client says nothing about the uplink. The error's own text may
             # hold the URL, and the resolve URL holds a key.
-            raise TransientError(type(error).__name__) from None
+            raise TransientError(explain_distrust(error) or type(error).__name__) from None
+
+    def _note_bulk(self, headers: httpx.Headers) -> None:
+        """Learn from any answer that the downstream takes many posts at once."""
+        path = headers.get(BULK_HEADER)
+        if path and path.startswith("/"):
+            self._bulk_path = path
 
 
-def _read_masked(status: int, headers: httpx.Headers, body: bytes, secrets: tuple[str, ...]) -> Any:
+def _read_masked(answer: Answer, secrets: tuple[str, ...]) -> Any:
     try:
-        return read_answer(status, headers, body)
+        return read_answer(*answer)
     except DownstreamError as error:
         error.mask(secrets)
         raise
 
 
-async def _read_bounded(response: httpx.Response) -> bytes:
+async def _read_bounded(response: httpx.Response, limit: int) -> bytes:
     """Read an answer while it is small. No coding was asked for, and what comes in one may unfold to anything."""
     if "content-encoding" in response.headers:
         raise TransientError(f"{response.status_code} in a coding that was not asked for: not from the API")
     body = b""
     async for chunk in response.aiter_bytes():
         body += chunk
-        if len(body) > ANSWER_BYTES:
-            raise TransientError(f"{response.status_code} with more than {ANSWER_BYTES} bytes: not from the API")
+        if len(body) > limit:
+            raise TransientError(f"{response.status_code} with more than {limit} bytes: not from the API")
     return body
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One request, with what must not be repeated from its answer: a server may quote what it was asked."""
+    """One request, with what must not be repeated from its answer: a server may quote what it was asked.
+
+    ``about`` tells one device from another, ``profile`` is whose limit it counts against.
+    """
 
     route: str
     method: str
     path: str
     headers: Mapping[str, str]
-    secrets: tuple[str, ...]
+    profile: str
+    about: str
+    secrets: tuple[str, ...] = ()
     body: bytes | None = None
+    answer_bytes: int = ANSWER_BYTES

@@ -28,6 +28,11 @@ class Post:
     uplinks: tuple[ResolvedUplink, ...]
     body: bytes
 
+    @property
+    def profile(self) -> str:
+        """Whose rate limit the post counts against."""
+        return self.uplinks[0].mapped.key.profile
+
 
 def group_into_posts(resolved: Sequence[ResolvedUplink]) -> tuple[list[Post], list[DeadLettered]]:
     """Give the posts of one request, each device's in item order, and the uplinks that fit into none."""

@@ -39,6 +39,19 @@ class RetryLater:
 
 
 @dataclass(frozen=True, slots=True)
+class PutBack:
+    """The downstream is away as a whole: back into the queue, in its own place where the engine can, until it is there.
+
+    ``counts`` is false for an uplink that was not tried: what waits for the end of an outage costs no attempts.
+    """
+
+    uplink: Uplink
+    reason: Reason
+    detail: str
+    counts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLettered:
     """Never by itself: an operator has to look."""
 
@@ -47,4 +60,4 @@ class DeadLettered:
     detail: str
 
 
-Outcome: TypeAlias = Delivered | SetAside | RetryLater | DeadLettered
+Outcome: TypeAlias = Delivered | SetAside | RetryLater | PutBack | DeadLettered

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from common.reason import Reason
-from workers.answers import RejectedError, ThrottledError, TransientError, UnauthorizedError
+from workers.answers import AwayError, RejectedError, ThrottledError, TransientError, UnauthorizedError
 from workers.downstream import Downstream
 from workers.grouping import Post, split_post, with_token
-from workers.outcome import DeadLettered, Delivered, Outcome, RetryLater
+from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater
 from workers.resolver import ResolvedUplink, Resolver
 from workers.unexpected import note_unexpected
 
@@ -46,10 +46,11 @@ class Posting:
         has_fresh_token = False
         while remaining:
             if self._is_stopping or asyncio.get_running_loop().time() > until:
-                return [*outcomes, *_hold_back(remaining, "not tried: the worker had no more time for this request")]
+                detail = "not tried: the worker had no more time for this request"
+                return [*outcomes, *_leave_untried(remaining, Reason.DOWNSTREAM_UNAVAILABLE, detail)]
             post = remaining.popleft()
             try:
-                await self._downstream.post(post)
+                await self._downstream.post(post, waiting=len(post.uplinks) + len(remaining), until=until)
             except UnauthorizedError as error:
                 if has_fresh_token:
                     outcomes.extend(_dead_letter(post.uplinks, error))
@@ -63,8 +64,7 @@ class Posting:
                 else:
                     outcomes.extend(_dead_letter(post.uplinks, error))
             except TransientError as error:
-                detail = f"not tried: an earlier post for this device failed: {error}"
-                return [*outcomes, *_retry(post.uplinks, error), *_hold_back(remaining, detail, error.retry_after)]
+                return [*outcomes, *_give_up(post, remaining, error)]
             except Exception as error:  # noqa: BLE001 - a bug met in one post may not take the others with it
                 outcomes.extend(note_unexpected(resolved.mapped.uplink, error) for resolved in post.uplinks)
             else:
@@ -74,38 +74,69 @@ class Posting:
     async def _renew_token(self, refused: Post, remaining: deque[Post]) -> tuple[list[Outcome], deque[Post]]:
         """Ask once more for the device whose remembered token was refused.
 
-        Gives all posts that remain with the fresh token, or the resolver's outcome for each uplink of the refused one.
+        Gives all posts that remain with the fresh token, or the resolver's outcome for each uplink of all of them.
         """
         mapped = refused.uplinks[0].mapped
         self._resolver.forget(mapped, refused.device_token)
         afresh = await self._resolver.resolve(mapped)
         if isinstance(afresh, ResolvedUplink):
             return [], deque(with_token(post, afresh.device_token) for post in [refused, *remaining])
-        return [replace(afresh, uplink=resolved.mapped.uplink) for resolved in refused.uplinks], remaining
+        untried = afresh if isinstance(afresh, DeadLettered) else replace(afresh, counts=False)
+        return [*_spread(afresh, [refused]), *_spread(untried, remaining)], deque()
+
+
+def _spread(outcome: Outcome, posts: Iterable[Post]) -> list[Outcome]:
+    """Give every uplink of the posts the same outcome."""
+    return [replace(outcome, uplink=resolved.mapped.uplink) for post in posts for resolved in post.uplinks]
 
 
 def _dead_letter(uplinks: Iterable[ResolvedUplink], error: RejectedError) -> list[Outcome]:
-    return [DeadLettered(resolved.mapped.uplink, Reason.DOWNSTREAM_REFUSED, str(error)) for resolved in uplinks]
+    return [DeadLettered(resolved.mapped.uplink, error.reason, str(error)) for resolved in uplinks]
+
+
+def _give_up(failed: Post, remaining: Iterable[Post], error: TransientError) -> list[Outcome]:
+    """Nothing more for this device now: what failed is tried again later, and what comes after it as well."""
+    if isinstance(error, AwayError):
+        return [*_put_back([failed], error, tried=error.tried), *_put_back(remaining, error)]
+    detail = f"not tried: an earlier post for this device failed: {error}"
+    return [
+        *_retry(failed.uplinks, error),
+        *_leave_untried(remaining, _reason_of(error), detail, error.retry_after),
+    ]
 
 
 def _retry(uplinks: Iterable[ResolvedUplink], error: TransientError) -> list[Outcome]:
     """Try again later. Being throttled is no failure of the uplink, and costs it no attempt."""
-    throttled = isinstance(error, ThrottledError)
-    reason = Reason.DOWNSTREAM_THROTTLED if throttled else Reason.DOWNSTREAM_UNAVAILABLE
+    counts = not isinstance(error, ThrottledError)
     return [
-        RetryLater(resolved.mapped.uplink, reason, str(error), error.retry_after, counts=not throttled)
+        RetryLater(resolved.mapped.uplink, _reason_of(error), str(error), error.retry_after, counts=counts)
         for resolved in uplinks
     ]
 
 
-def _hold_back(remaining: Iterable[Post], detail: str, wait: timedelta | None = None) -> list[Outcome]:
+def _reason_of(error: TransientError) -> Reason:
+    return Reason.DOWNSTREAM_THROTTLED if isinstance(error, ThrottledError) else Reason.DOWNSTREAM_UNAVAILABLE
+
+
+def _put_back(posts: Iterable[Post], error: AwayError, *, tried: bool = False) -> list[Outcome]:
+    """The downstream as a whole is away: keep everything in its place until it is back."""
+    return [
+        PutBack(resolved.mapped.uplink, Reason.DOWNSTREAM_UNAVAILABLE, str(error), counts=tried)
+        for post in posts
+        for resolved in post.uplinks
+    ]
+
+
+def _leave_untried(
+    remaining: Iterable[Post], reason: Reason, detail: str, wait: timedelta | None = None
+) -> list[Outcome]:
     """Keep the device's later posts in order, and untried: they come back apart from the one that failed.
 
     Their attempt does not count, and so they travel in a frame of their own: an uplink that the downstream cannot bear
     delays its neighbours by one step of the ladder and does not take them down with it.
     """
     return [
-        RetryLater(resolved.mapped.uplink, Reason.DOWNSTREAM_UNAVAILABLE, detail, wait, counts=False)
+        RetryLater(resolved.mapped.uplink, reason, detail, wait, counts=False)
         for post in remaining
         for resolved in post.uplinks
     ]

@@ -2,16 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from common.dead_letter import DeadLetter
 from common.envelope import Envelope, Uplink, encode_frame
 from common.ladder import Ladder
-from common.queue.protocol import Delivery, Message
+from common.queue.protocol import Delivery, Message, Remainder
 from common.reason import Reason
-from workers.outcome import DeadLettered, Delivered, Outcome, RetryLater, SetAside
+from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater, SetAside
 
 KEPT_BYTES = 8_000_000
 """Of a message that nobody can read: a letter holds it in base64, and has to fit into a message itself."""
@@ -26,34 +26,35 @@ SAYS_ENOUGH = frozenset({Reason.INTERNAL_ERROR, Reason.KEY_UNKNOWN, Reason.ENVEL
 """When the attempts are used up these stay the reason; of any other, ``attempts_exhausted`` keeps it in the detail."""
 
 
-@dataclass(frozen=True, slots=True)
-class Remainder:
-    """What has to be durable elsewhere before a delivery may be acked."""
-
-    letters: Sequence[DeadLetter] = ()
-    suspects: Sequence[Message] = ()
-    later: Sequence[tuple[Message, timedelta]] = ()
-
-
 def plan_remainder(outcomes: Iterable[Outcome], ladder: Ladder, now: datetime) -> Remainder:
     """Decide what becomes of each uplink of a delivery."""
     letters: list[DeadLetter] = []
     waiting: dict[tuple[timedelta, int], list[Uplink]] = defaultdict(list)
+    put_back: list[PutBack] = []
+    delivered = set_aside = 0
     for outcome in outcomes:
         match outcome:
-            case Delivered() | SetAside():
-                pass
+            case Delivered():
+                delivered += 1
+            case SetAside():
+                set_aside += 1
             case DeadLettered(uplink=uplink, reason=reason, detail=detail):
                 letters.append(_write_letter(uplink, reason, detail, now))
-            case RetryLater() if _is_exhausted(outcome, ladder):
+            case RetryLater() | PutBack() if _is_exhausted(outcome, ladder):
                 letters.append(_write_last_letter(outcome, now))
-            case RetryLater(uplink=uplink, counts=counts):
-                attempt = uplink.envelope.attempt + (1 if counts else 0)
-                waiting[_choose_delay(outcome, ladder), attempt].append(uplink)
+            case RetryLater(uplink=uplink):
+                waiting[_choose_delay(outcome, ladder), _next_attempt(outcome)].append(uplink)
+            case PutBack():
+                put_back.append(outcome)
             case _:
                 assert_never(outcome)
-    later = [(_build_message(uplinks, attempt, now), delay) for (delay, attempt), uplinks in waiting.items()]
-    return Remainder(letters=letters, later=later)
+    return Remainder(
+        letters=letters,
+        later=[(_build_message(uplinks, attempt, now), delay) for (delay, attempt), uplinks in waiting.items()],
+        put_back=[_build_put_back(put_back, now)] if put_back else [],
+        delivered=delivered,
+        set_aside=set_aside,
+    )
 
 
 def plan_split(envelopes: Iterable[Envelope], now: datetime) -> Remainder:
@@ -81,13 +82,16 @@ def plan_unreadable(delivery: Delivery, reason: Reason, detail: str, now: dateti
         first_seen=now,
         died_at=now,
         frame=body[:KEPT_BYTES],
+        uplinks=delivery.message.uplinks,
     )
     return Remainder(letters=[letter])
 
 
-def cut_letter(letter: DeadLetter, delivery: Delivery) -> DeadLetter:
-    """Give the letter of an uplink that no letter can hold: in its place, the beginning of the frame it came in."""
-    return replace(letter, envelope=None, frame=delivery.message.body[:CUT_BYTES])
+def cut_letters(remainder: Remainder, delivery: Delivery) -> Remainder:
+    """Give letters for uplinks that no letter can hold: in their place, the beginning of the frame they came in."""
+    beginning = delivery.message.body[:CUT_BYTES]
+    letters = [replace(letter, envelope=None, frame=beginning) for letter in remainder.letters]
+    return replace(remainder, letters=letters)
 
 
 def plan_unsupported(delivery: Delivery, detail: str, ladder: Ladder, now: datetime) -> Remainder:
@@ -98,11 +102,15 @@ def plan_unsupported(delivery: Delivery, detail: str, ladder: Ladder, now: datet
     return Remainder(later=[(replace(message, attempt=message.attempt + 1), ladder.delay_after(message.attempt))])
 
 
-def _is_exhausted(outcome: RetryLater, ladder: Ladder) -> bool:
+def _is_exhausted(outcome: RetryLater | PutBack, ladder: Ladder) -> bool:
     attempt = outcome.uplink.envelope.attempt
     if outcome.reason is Reason.INTERNAL_ERROR and attempt >= INTERNAL_ERROR_ATTEMPTS:
         return True
     return outcome.counts and ladder.is_exhausted(attempt)
+
+
+def _next_attempt(outcome: RetryLater | PutBack) -> int:
+    return outcome.uplink.envelope.attempt + (1 if outcome.counts else 0)
 
 
 def _choose_delay(outcome: RetryLater, ladder: Ladder) -> timedelta:
@@ -120,6 +128,15 @@ def _build_message(uplinks: Sequence[Uplink], attempt: int, now: datetime) -> Me
     return Message(encode_frame(envelopes), len(uplinks), attempt)
 
 
+def _build_put_back(outcomes: Sequence[PutBack], now: datetime) -> Message:
+    """Make one frame of all of them, whatever their attempts: it takes one place, and their order stays."""
+    members: dict[tuple[int, int], list[Uplink]] = defaultdict(list)
+    for outcome in outcomes:
+        members[id(outcome.uplink.envelope), _next_attempt(outcome)].append(outcome.uplink)
+    envelopes = [_shrink_envelope(uplinks, attempt, now) for (_, attempt), uplinks in members.items()]
+    return Message(encode_frame(envelopes), len(outcomes), max(envelope.attempt for envelope in envelopes))
+
+
 def _shrink_envelope(uplinks: Sequence[Uplink], attempt: int, now: datetime) -> Envelope:
     """Give the envelope of these uplinks without those that are done with, in the order in which they came."""
     envelope = uplinks[0].envelope
@@ -127,7 +144,7 @@ def _shrink_envelope(uplinks: Sequence[Uplink], attempt: int, now: datetime) -> 
     return replace(envelope, items=items, attempt=attempt, first_seen=envelope.first_seen or now)
 
 
-def _write_last_letter(outcome: RetryLater, now: datetime) -> DeadLetter:
+def _write_last_letter(outcome: RetryLater | PutBack, now: datetime) -> DeadLetter:
     if outcome.reason in SAYS_ENOUGH:
         return _write_letter(outcome.uplink, outcome.reason, outcome.detail, now)
     attempts = outcome.uplink.envelope.attempt

@@ -10,11 +10,13 @@ from cachetools import TLRUCache
 from pydantic import SecretStr
 
 from common.directory.model import AuthorizationKey, Network
+from common.envelope import Uplink
 from common.reason import Reason
 from common.serial import Serial
-from workers.answers import RejectedError, TransientError, UnauthorizedError
+from workers.answers import AwayError, RejectedError, ThrottledError, TransientError, UnauthorizedError
 from workers.mapping import MappedUplink
-from workers.outcome import DeadLettered, RetryLater
+from workers.outcome import DeadLettered, PutBack, RetryLater
+from workers.refusals import WAIT, Refusals
 from workers.unexpected import note_unexpected
 
 DeviceToken = NewType("DeviceToken", SecretStr)
@@ -41,6 +43,11 @@ class UnknownDevice:
 
 _Question: TypeAlias = tuple[SecretStr, SecretStr, Serial]
 _Answer: TypeAlias = DeviceToken | UnknownDevice
+Unresolved: TypeAlias = RetryLater | PutBack | DeadLettered
+
+
+class HeldBackError(Exception):
+    """Nothing was asked: the credentials that it takes were refused a moment ago."""
 
 
 class Resolver:
@@ -61,35 +68,30 @@ class Resolver:
     ) -> None:
         self._ask = ask
         self._flights: dict[_Question, asyncio.Task[_Answer]] = {}
+        self.refusals = Refusals(clock)
+        """The keys whose uplinks are held back, because the downstream refuses their credentials."""
         self._cache: TLRUCache[_Question, _Answer] = TLRUCache(
             maxsize=cache_size,
             ttu=lambda _, answer, now: now + (unknown_ttl if isinstance(answer, UnknownDevice) else found_ttl),
             timer=clock,
         )
 
-    async def resolve_all(
-        self, mapped: Sequence[MappedUplink]
-    ) -> tuple[list[ResolvedUplink], list[RetryLater | DeadLettered]]:
+    async def resolve_all(self, mapped: Sequence[MappedUplink]) -> tuple[list[ResolvedUplink], list[Unresolved]]:
         """Resolve each uplink; those of one device ask once. What cannot be resolved stops no other."""
         results = await asyncio.gather(*(self.resolve(uplink) for uplink in mapped))
         resolved = [result for result in results if isinstance(result, ResolvedUplink)]
         unresolved = [result for result in results if not isinstance(result, ResolvedUplink)]
         return resolved, unresolved
 
-    async def resolve(self, mapped: MappedUplink) -> ResolvedUplink | RetryLater | DeadLettered:
+    async def resolve(self, mapped: MappedUplink) -> "ResolvedUplink | Unresolved":
         """Resolve one uplink, from the cache where it can be."""
-        uplink = mapped.uplink
         try:
             answer = await self._find(mapped)
-        except UnauthorizedError as error:  # a matter of the key or the network, not of the uplink
-            return RetryLater(uplink, Reason.AUTHORIZATION_REFUSED, f"resolve was refused: {error}")
-        except TransientError as error:
-            return RetryLater(uplink, Reason.RESOLVER_UNAVAILABLE, f"resolve failed: {error}", error.retry_after)
         except Exception as error:  # noqa: BLE001 - a bug met in one uplink may not take its neighbours with it
-            return note_unexpected(uplink, error)
+            return _judge(mapped.uplink, error)
         if isinstance(answer, UnknownDevice):
             detail = f"the downstream knows no device with serial {mapped.serial!r}: {answer.detail}"
-            return DeadLettered(uplink, Reason.SERIAL_UNKNOWN, detail)
+            return DeadLettered(mapped.uplink, Reason.SERIAL_UNKNOWN, detail)
         return ResolvedUplink(mapped, answer)
 
     def forget(self, mapped: MappedUplink, refused: DeviceToken) -> None:
@@ -105,6 +107,8 @@ class Resolver:
             return answer
         flight = self._flights.get(question)
         if flight is None:
+            if self.refusals.hold(question[:2]):
+                raise HeldBackError(f"not tried: the credentials of key {mapped.key.id!r} were refused a moment ago")
             # In a task of its own, so that a waiter who is cancelled does not end it for the others.
             flight = asyncio.create_task(self._fly(question, mapped))
             self._flights[question] = flight
@@ -115,9 +119,11 @@ class Resolver:
         try:
             answer: _Answer = await self._ask(mapped.serial, mapped.key, mapped.network)
         except UnauthorizedError:
+            self.refusals.add(question[:2], mapped.key.id)
             raise
         except RejectedError as error:
             answer = UnknownDevice(str(error))
+        self.refusals.lift(question[:2], mapped.key.id)
         self._cache[question] = answer
         return answer
 
@@ -125,6 +131,25 @@ class Resolver:
         del self._flights[question]
         if not flight.cancelled():
             flight.exception()  # every waiter may be gone, and then nobody else looks at it
+
+
+def _judge(uplink: Uplink, error: Exception) -> Unresolved:
+    """Say what an error on the way to a device token means for the uplink."""
+    outcome: Unresolved
+    match error:
+        case HeldBackError():
+            outcome = RetryLater(uplink, Reason.AUTHORIZATION_REFUSED, str(error), WAIT, counts=False)
+        case UnauthorizedError():  # a matter of the key or the network, not of the uplink
+            outcome = RetryLater(uplink, Reason.AUTHORIZATION_REFUSED, f"resolve was refused: {error}")
+        case AwayError(tried=tried):
+            outcome = PutBack(uplink, Reason.RESOLVER_UNAVAILABLE, str(error), counts=tried)
+        case ThrottledError(retry_after=wait):
+            outcome = RetryLater(uplink, Reason.DOWNSTREAM_THROTTLED, f"resolve failed: {error}", wait, counts=False)
+        case TransientError(retry_after=wait):
+            outcome = RetryLater(uplink, Reason.RESOLVER_UNAVAILABLE, f"resolve failed: {error}", wait)
+        case _:
+            outcome = note_unexpected(uplink, error)
+    return outcome
 
 
 def _question_of(mapped: MappedUplink) -> _Question:

@@ -7,45 +7,85 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from cachetools import TTLCache
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from workers.answers import ThrottledError, TransientError
+from workers.answers import AwayError, ThrottledError, TransientError
+from workers.breaker import Breaker
 
 T = TypeVar("T")
 
 FIRST_WAIT_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 3.0
 
+FAILING_SECONDS = 60.0
+"""For so long after its blips did not end, a device's requests are tried once each: what waits in hand for one device
+keeps others out."""
+
+MOST_FAILING = 10_000
+
 
 class BlipRetrying:
-    """Repeats a call for ``seconds`` in all, with growing, jittered waits; 0 repeats nothing.
+    """Repeats a call that failed for ``seconds``, with growing, jittered waits; 0 repeats nothing.
 
-    Only a :class:`TransientError` is repeated, and not one that names a time to wait: that is for the ladder.
+    Only a :class:`TransientError` is repeated, and not one that names a time to wait: that is for the ladder. While the
+    breaker is open nothing is tried: the call waits, and raises :class:`AwayError` once it has been open for so long.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, breaker: Breaker) -> None:
         self._seconds = seconds
+        self._breaker = breaker
+        self._failing: TTLCache[str, bool] = TTLCache(MOST_FAILING, ttl=FAILING_SECONDS)
         self._wait = wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS)
 
-    async def call(self, request: Callable[[], Awaitable[T]]) -> T:
-        """Give the result of ``request``, or raise its last error."""
+    async def call(self, request: Callable[[], Awaitable[T]], *, about: str) -> T:
+        """Give the result of ``request``, or raise its last error; ``about`` tells one device from another."""
+        failure = await self._try(request)
+        if not isinstance(failure, TransientError):
+            return failure
         try:
-            return await request()  # the usual case pays for no retry machinery
+            if not self._seconds or not _is_blip(failure) or about in self._failing:
+                raise failure
+            return await self._repeat(request)
+        except AwayError as error:
+            raise AwayError(str(error), tried=True) from None
+        except ThrottledError:
+            raise
         except TransientError as error:
-            if not self._seconds or not _is_blip(error):
-                raise
+            if await self._breaker.find_away():
+                raise AwayError(str(error), tried=True) from None
+            self._failing[about] = True
+            raise
+
+    async def _try(self, request: Callable[[], Awaitable[T]]) -> T | TransientError:
+        """Try once, which is the usual case and pays for no retry machinery; give the result or how it failed."""
+        while True:
+            await self._breaker.wait_closed(self._seconds)
+            try:
+                return await request()
+            except AwayError:  # the breaker opened while the request waited for its turn: nothing was tried
+                continue
+            except TransientError as error:
+                return error
+
+    async def _repeat(self, request: Callable[[], Awaitable[T]]) -> T:
         retrying = AsyncRetrying(
             retry=retry_if_exception(_is_blip),
             stop=stop_after_delay(self._seconds),
             wait=self._wait,
+            sleep=self._rest,
             reraise=True,
         )
-        await asyncio.sleep(FIRST_WAIT_SECONDS)
+        await self._rest(FIRST_WAIT_SECONDS)
 
         async def repeat() -> T:  # tenacity tells a coroutine function by its looks, and a lambda has none
             return await request()
 
         return await retrying(repeat)
+
+    async def _rest(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self._breaker.wait_closed(self._seconds)
 
 
 def _is_blip(error: BaseException) -> bool:

@@ -1,8 +1,4 @@
-"""The last step, and the only place that settles: outcomes become acks, retries and dead letters.
-
-What remains of a delivery is published first, and the delivery acked then: a crash in between makes a duplicate, never
-a loss.
-"""
+"""The last step, and the only place that settles: outcomes become what remains of a delivery, and are counted."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -10,28 +6,16 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 import structlog
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from common import metrics
 from common.dead_letter import DeadLetter
 from common.envelope import Envelope
 from common.ladder import Ladder
 from common.logs import LogBudget
-from common.queue.protocol import Delivery, MessageTooLargeError, Queue, QueueUnavailableError
+from common.queue.protocol import Delivery, MessageTooLargeError, QueueUnavailableError, Remainder
 from common.reason import Reason
-from workers.outcome import DeadLettered, Delivered, Outcome, RetryLater, SetAside
-from workers.remainder import (
-    Remainder,
-    cut_letter,
-    plan_burial,
-    plan_remainder,
-    plan_split,
-    plan_unreadable,
-    plan_unsupported,
-)
-
-LONGEST_PAUSE_SECONDS = 2.0
-"""Between two tries to put the remainder into a queue that does not take it."""
+from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater, SetAside
+from workers.remainder import cut_letters, plan_burial, plan_remainder, plan_split, plan_unreadable, plan_unsupported
 
 log = structlog.get_logger()
 
@@ -39,23 +23,22 @@ log = structlog.get_logger()
 class Settlement:
     """Gives each delivery its one final answer. Each method returns when the delivery is settled."""
 
-    def __init__(self, queue: Queue, ladder: Ladder) -> None:
-        self._queue = queue
+    def __init__(self, ladder: Ladder) -> None:
         self._ladder = ladder
         self._log_budget = LogBudget()
 
     async def settle(self, delivery: Delivery, outcomes: Sequence[Outcome]) -> None:
         """Settle a frame that was processed, each uplink by its own outcome."""
         remainder = plan_remainder(outcomes, self._ladder, datetime.now(UTC))
-        await self._finish(delivery, remainder)
-        self._note_outcomes(delivery, outcomes, {letter.uplink_id for letter in remainder.letters})
+        if await self._finish(delivery, remainder):
+            self._note_outcomes(delivery, outcomes, {letter.uplink_id for letter in remainder.letters})
 
     async def split(self, delivery: Delivery, envelopes: Sequence[Envelope]) -> None:
         """Replace a frame that has probably killed workers by a suspect for each uplink."""
-        await self._finish(delivery, plan_split(envelopes, datetime.now(UTC)))
-        log.warning(
-            "delivery.split", message_id=delivery.message_id, count=delivery.count, uplinks=delivery.message.uplinks
-        )
+        if await self._finish(delivery, plan_split(envelopes, datetime.now(UTC))):
+            log.warning(
+                "delivery.split", message_id=delivery.message_id, count=delivery.count, uplinks=delivery.message.uplinks
+            )
 
     async def bury_poison(self, delivery: Delivery, envelopes: Sequence[Envelope]) -> None:
         """Dead-letter what kills workers, or what the engine gave up after too many deliveries."""
@@ -69,41 +52,22 @@ class Settlement:
 
     async def put_off(self, delivery: Delivery, detail: str) -> None:
         """Send a frame of a version that this worker does not read up the ladder."""
-        await self._finish(delivery, plan_unsupported(delivery, detail, self._ladder, datetime.now(UTC)))
-        log.warning("delivery.put_off", message_id=delivery.message_id, detail=detail)
+        if await self._finish(delivery, plan_unsupported(delivery, detail, self._ladder, datetime.now(UTC))):
+            log.warning("delivery.put_off", message_id=delivery.message_id, detail=detail)
 
-    async def _finish(self, delivery: Delivery, remainder: Remainder) -> None:
+    async def _finish(self, delivery: Delivery, remainder: Remainder) -> bool:
+        """Settle the delivery; False: it was lost and will come again, so nothing became of its uplinks yet."""
         try:
-            if not delivery.is_lost:
-                await self._make_durable(delivery, remainder)
-            await delivery.ack()
-        except QueueUnavailableError as error:  # it will come again, and what was delivered is delivered twice
+            await _settle_somehow(delivery, remainder)
+        except QueueUnavailableError as error:
             log.warning("delivery.lost", message_id=delivery.message_id, why=str(error))
-            return
+            return False
         for letter in remainder.letters:
             self._note_letter(letter)
-
-    async def _make_durable(self, delivery: Delivery, remainder: Remainder) -> None:
-        """Publish until the queue has everything, or until the delivery is lost: then it comes again as a whole."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(QueueUnavailableError),
-            stop=lambda _: delivery.is_lost,
-            reraise=True,
-            wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_SECONDS),
-        )
-        if remainder.letters:
-            try:
-                await retrying(self._queue.bury, remainder.letters)
-            except (MessageTooLargeError, TypeError):  # no frame of ours: somebody published it by hand
-                log.exception("letter.cut", message_id=delivery.message_id)
-                await retrying(self._queue.bury, [cut_letter(letter, delivery) for letter in remainder.letters])
-        for message in remainder.suspects:
-            await retrying(self._queue.publish_suspect, message)
-        for message, delay in remainder.later:
-            await retrying(self._queue.publish_later, message, delay)
+        return True
 
     def _note_letter(self, letter: DeadLetter) -> None:
-        metrics.UPLINKS_DEAD.labels(letter.reason).inc()
+        metrics.UPLINKS_DEAD.labels(letter.reason).inc(letter.uplinks)
         if self._log_budget.allows(letter.reason):
             log.warning(
                 "uplink.dead_lettered",
@@ -128,7 +92,9 @@ class Settlement:
                     metrics.UPLINKS_SET_ASIDE.inc()
                 case RetryLater(uplink=uplink, reason=reason) if uplink.id not in dead:
                     metrics.UPLINKS_RETRIED.labels(reason).inc()
-                case RetryLater() | DeadLettered():
+                case PutBack(uplink=uplink, reason=reason) if uplink.id not in dead:
+                    metrics.UPLINKS_PUT_BACK.labels(reason).inc()
+                case RetryLater() | PutBack() | DeadLettered():
                     pass  # counted with its letter
                 case _:
                     assert_never(outcome)
@@ -140,6 +106,18 @@ class Settlement:
                 delivered=counts["Delivered"],
                 set_aside=counts["SetAside"],
                 retry_later=counts["RetryLater"],
+                put_back=counts["PutBack"],
                 dead_lettered=counts["DeadLettered"],
                 suppressed=self._log_budget.take_suppressed("delivery.settled"),
             )
+
+
+async def _settle_somehow(delivery: Delivery, remainder: Remainder) -> None:
+    """Settle with letters that are cut, when one of them is more than the queue stores."""
+    try:
+        await delivery.settle(remainder)
+    except (MessageTooLargeError, TypeError):  # no frame of ours: somebody published it by hand
+        if not remainder.letters:
+            raise
+        log.exception("letter.cut", message_id=delivery.message_id)
+        await delivery.settle(cut_letters(remainder, delivery))

@@ -1,5 +1,6 @@
 """What an answer from downstream means: the table of docs/wire-format.md, written out a second time on purpose."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -88,4 +89,14 @@ def test_without_a_retry_after_that_can_be_read_there_is_none(headers: dict[str,
 def test_a_long_message_is_cut() -> None:
     with pytest.raises(RejectedError) as error:
         read_answer(400, {}, b'{"status": false, "message": "%b"}' % (b"x" * 5_000))
+    error.value.mask(())
     assert len(str(error.value)) == 500
+
+
+@pytest.mark.parametrize("padding", [0, 480, 490, 495, 600])
+def test_a_secret_is_masked_wherever_the_message_is_cut_off(padding: int) -> None:
+    body = json.dumps({"status": False, "message": "." * padding + "at-secret-key"}).encode()
+    with pytest.raises(RejectedError) as error:
+        read_answer(400, {}, body)
+    error.value.mask(["at-secret-key"])
+    assert "at-s" not in str(error.value)

@@ -12,7 +12,10 @@ from tests.support.queues import FakeDelivery, FakeQueue
 from tests.support.uplinks import build_envelope
 from tests.support.waiting import eventually
 from workers import consumer as module
+from workers.answers import TransientError
+from workers.breaker import Breaker
 from workers.consumer import SPLIT_AT_DELIVERY, SUSPECT_DELIVERIES, Consumer
+from workers.flood import FLOOD_FROM, InternalErrorFloodError
 from workers.outcome import Delivered, Outcome
 from workers.settlement import Settlement
 
@@ -34,18 +37,32 @@ class Processor:
         return [Delivered(uplink) for uplink in envelope.uplinks()]
 
 
+class Probed:
+    """A downstream that is there or not."""
+
+    def __init__(self) -> None:
+        self.is_there = True
+
+    async def __call__(self) -> None:
+        if not self.is_there:
+            raise TransientError("ConnectError")
+
+
 class Running:
     """A consumer that runs, with what it runs on."""
 
     def __init__(self, uplinks_in_hand: int = 100) -> None:
         self.queue = FakeQueue()
         self.process = Processor()
+        self.downstream = Probed()
+        self.breaker = Breaker(self.downstream)
         self.stopping = asyncio.Event()
         self.hurry: Callable[[], None] = lambda: None
         consumer = Consumer(
             self.queue,
             self.process,
-            Settlement(self.queue, Ladder()),
+            Settlement(Ladder()),
+            self.breaker,
             uplinks_in_hand=uplinks_in_hand,
             hurry=lambda: self.hurry(),  # noqa: PLW0108 - a test sets it later
         )
@@ -76,61 +93,61 @@ def batch(uplinks: int) -> Envelope:
 
 async def test_every_request_of_a_frame_is_processed_and_the_delivery_settled(running: Running) -> None:
     delivery = running.deliver(batch(2), batch(3))
-    await eventually(lambda: delivery.settled == ["ack"])
+    await eventually(lambda: delivery.settled == ["settle"])
     assert [len(envelope.items) for envelope in running.process.seen] == [2, 3]
 
 
-async def test_a_probe_is_acked_and_nothing_else(running: Running) -> None:
+async def test_a_probe_is_settled_and_nothing_else(running: Running) -> None:
     delivery = running.deliver()
-    await eventually(lambda: delivery.settled == ["ack"])
+    await eventually(lambda: delivery.settled == ["settle"])
     assert running.process.seen == []
 
 
 async def test_a_frame_that_comes_a_third_time_is_split_and_not_processed(running: Running) -> None:
     delivery = running.deliver(batch(3), count=SPLIT_AT_DELIVERY)
-    await eventually(lambda: delivery.settled == ["ack"])
+    await eventually(lambda: delivery.settled == ["settle"])
     assert running.process.seen == []
-    assert [message.uplinks for message in running.queue.suspects] == [1, 1, 1]
+    assert [message.uplinks for message in delivery.remainder.suspects] == [1, 1, 1]
 
 
 async def test_a_single_uplink_that_comes_a_third_time_is_a_suspect_too(running: Running) -> None:
     delivery = running.deliver(batch(1), count=SPLIT_AT_DELIVERY)
-    await eventually(lambda: delivery.settled == ["ack"])
-    assert (len(running.process.seen), len(running.queue.suspects)) == (0, 1)
+    await eventually(lambda: delivery.settled == ["settle"])
+    assert (len(running.process.seen), len(delivery.remainder.suspects)) == (0, 1)
 
 
 async def test_a_suspect_is_processed_until_it_has_killed_too_often(running: Running) -> None:
     tried = running.deliver(batch(1), count=SUSPECT_DELIVERIES, suspect=True)
     guilty = running.deliver(batch(1), count=SUSPECT_DELIVERIES + 1, suspect=True)
-    await eventually(lambda: (tried.settled, guilty.settled) == (["ack"], ["ack"]))
+    await eventually(lambda: (tried.settled, guilty.settled) == (["settle"], ["settle"]))
     assert len(running.process.seen) == 1
-    assert [letter.reason for letter in running.queue.letters] == [Reason.INTERNAL_ERROR]
+    assert [letter.reason for letter in guilty.remainder.letters] == [Reason.INTERNAL_ERROR]
 
 
 async def test_poison_is_buried_and_not_processed(running: Running) -> None:
     delivery = running.deliver(batch(1), count=1, poisoned=True)
-    await eventually(lambda: delivery.settled == ["ack"])
+    await eventually(lambda: delivery.settled == ["settle"])
     assert running.process.seen == []
-    assert [letter.reason for letter in running.queue.letters] == [Reason.INTERNAL_ERROR]
+    assert [letter.reason for letter in delivery.remainder.letters] == [Reason.INTERNAL_ERROR]
 
 
 async def test_a_message_that_is_no_frame_is_buried_as_it_is(running: Running) -> None:
     delivery = running.deliver_body(b"\xff", 1)
-    await eventually(lambda: delivery.settled == ["ack"])
-    assert running.queue.letters[0].frame == b"\xff"
+    await eventually(lambda: delivery.settled == ["settle"])
+    assert delivery.remainder.letters[0].frame == b"\xff"
 
 
 async def test_a_frame_of_another_version_is_put_off(running: Running) -> None:
     delivery = running.deliver_body(b'{"version":9,"envelopes":[]}', 2)
-    await eventually(lambda: delivery.settled == ["ack"])
-    assert len(running.queue.later) == 1
+    await eventually(lambda: delivery.settled == ["settle"])
+    assert len(delivery.remainder.later) == 1
 
 
 async def test_a_bug_that_no_stage_caught_is_retried_and_the_delivery_settled(running: Running) -> None:
     running.process.bugs = [RuntimeError("bug")]
     delivery = running.deliver(batch(2))
-    await eventually(lambda: delivery.settled == ["ack"])
-    assert [message.uplinks for message, _ in running.queue.later] == [2]
+    await eventually(lambda: delivery.settled == ["settle"])
+    assert [message.uplinks for message, _ in delivery.remainder.later] == [2]
 
 
 async def test_uplinks_in_hand_are_bounded() -> None:
@@ -158,7 +175,7 @@ async def test_stopping_finishes_what_is_in_hand_and_takes_nothing_new() -> None
     late = running.deliver(batch(1))
     running.process.may_finish.set()
     await running.task
-    assert (delivery.settled, late.settled) == (["ack"], [])
+    assert (delivery.settled, late.settled) == (["settle"], [])
 
 
 async def test_a_worker_whose_time_is_half_over_is_told_to_hurry_and_settles_what_it_has() -> None:
@@ -169,14 +186,14 @@ async def test_a_worker_whose_time_is_half_over_is_told_to_hurry_and_settles_wha
     await eventually(lambda: running.process.seen)
     running.stopping.set()
     await running.task
-    assert delivery.settled == ["ack"]
+    assert delivery.settled == ["settle"]
 
 
 async def test_a_delivery_that_cannot_be_settled_is_handed_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BROKEN_PAUSE_SECONDS", 0)
     running = Running()
-    running.queue.refuse(MessageTooLargeError("too large"), MessageTooLargeError("too large"))
     delivery = running.deliver_body(b"no frame", 1)
+    delivery.refusals = [MessageTooLargeError("too large"), MessageTooLargeError("too large")]
     await eventually(lambda: delivery.settled == ["hand_back"])
     running.stopping.set()
     await running.task
@@ -190,3 +207,23 @@ async def test_what_is_not_finished_within_the_grace_stays_with_the_queue() -> N
     running.stopping.set()
     await running.task
     assert delivery.settled == []
+
+
+async def test_nothing_is_taken_while_the_downstream_is_away(running: Running) -> None:
+    running.downstream.is_there = False
+    running.breaker.note_failure("A")
+    await eventually(lambda: running.breaker.is_open and running.queue.consumers == 0)
+    delivery = running.deliver(batch(1))
+    running.downstream.is_there = True
+    await eventually(lambda: delivery.settled)
+    assert running.queue.consumers == 1
+
+
+async def test_a_flood_of_bugs_stops_the_worker_after_what_it_has_in_hand_is_settled() -> None:
+    running = Running(uplinks_in_hand=1)
+    running.process.bugs = [RuntimeError(f"bug {n}") for n in range(2 * FLOOD_FROM)]
+    deliveries = [running.deliver(batch(1)) for _ in range(2 * FLOOD_FROM)]
+    with pytest.raises(InternalErrorFloodError):
+        await running.task
+    settled = [delivery for delivery in deliveries if delivery.settled]
+    assert FLOOD_FROM <= len(settled) <= FLOOD_FROM + 2

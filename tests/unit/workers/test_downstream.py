@@ -1,3 +1,5 @@
+import asyncio
+
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -6,14 +8,15 @@ from common.serial import Serial
 from common.settings import Settings
 from tests.support.directories import StaticDirectory, build_directory, build_key, build_network
 from tests.support.uplinks import build_resolved
-from workers import retrying
-from workers.answers import DownstreamError, RejectedError, ThrottledError, TransientError
+from workers import breaker, retrying
+from workers.answers import AwayError, DownstreamError, RejectedError, ThrottledError, TransientError
 from workers.downstream import Downstream
+from workers.governor import Governor
 from workers.grouping import group_into_posts
 from workers.resolver import DeviceToken
-from workers.retrying import BlipRetrying
 from workers.service import create_client
 
+NO = {"status": False, "message": "no"}
 YES = {"status": True, "result": "01369696-0000-0000-0000-feb5ddca1751"}
 
 
@@ -22,9 +25,14 @@ class Server:
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self.answers = list(answers) or [httpx.Response(200, json=YES)]
+        self.probe_answer: httpx.Response | Exception = httpx.Response(401, json=NO)
         self.requests: list[httpx.Request] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/info":
+            if isinstance(self.probe_answer, Exception):
+                raise self.probe_answer
+            return self.probe_answer
         self.requests.append(request)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
@@ -33,15 +41,18 @@ class Server:
 
 
 def build_downstream(server: Server, *, blips: float = 0) -> Downstream:
-    client = httpx.AsyncClient(transport=httpx.MockTransport(server))
-    return Downstream(
-        client, StaticDirectory(build_directory(build_key())), BlipRetrying(blips), in_flight=2, seconds=30
-    )
+    return build_with_client(httpx.AsyncClient(transport=httpx.MockTransport(server)), blips=blips)
+
+
+def build_with_client(client: httpx.AsyncClient, *, blips: float = 0) -> Downstream:
+    directory = StaticDirectory(build_directory(build_key()))
+    return Downstream(client, directory, Governor(directory, crowd=10), in_flight=2, seconds=30, blip_seconds=blips)
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrying, "FIRST_WAIT_SECONDS", 0)
+    monkeypatch.setattr(breaker, "FIRST_PAUSE_SECONDS", 0)
 
 
 async def test_resolve_asks_with_the_network_token_and_encodes_both_segments() -> None:
@@ -148,26 +159,72 @@ async def test_no_cookie_is_kept() -> None:
     server = Server(httpx.Response(200, json=YES, headers={"Set-Cookie": "session=1; Path=/"}))
     settings = Settings()
     async with create_client(settings, httpx.MockTransport(server)) as client:
-        downstream = Downstream(
-            client, StaticDirectory(build_directory(build_key())), BlipRetrying(0), in_flight=2, seconds=30
-        )
+        downstream = build_with_client(client)
         for serial in ("A", "B"):
             await downstream.resolve(Serial(serial), build_key(), build_network())
     assert ["cookie" in request.headers for request in server.requests] == [False, False]
 
 
-async def test_unavailable_follows_the_answers() -> None:
-    refusal = httpx.Response(400, json={"status": False, "message": "no"})
-    server = Server(httpx.ReadTimeout("no"), httpx.Response(200, json=YES), httpx.Response(503), refusal)
-    downstream = build_downstream(server)
-    seen = []
-    for _ in range(4):
-        try:
-            await downstream.resolve(Serial("A"), build_key(), build_network())
-        except (TransientError, RejectedError):
-            pass
-        seen.append(downstream.unavailable)
-    assert seen == ["ReadTimeout on resolve", None, "503 on resolve", None]
+async def test_a_failure_while_the_downstream_is_away_as_a_whole_says_so() -> None:
+    server = Server(httpx.Response(503, headers={"Retry-After": "60"}))
+    server.probe_answer = httpx.ConnectError("no")
+    downstream = build_downstream(server, blips=0.05)
+    with pytest.raises(AwayError) as tried:
+        await downstream.resolve(Serial("A"), build_key(), build_network())
+    with pytest.raises(AwayError) as untried:
+        await downstream.resolve(Serial("B"), build_key(), build_network())
+    assert (tried.value.tried, untried.value.tried) == (True, False)
+    assert len(server.requests) == 1
+    await downstream.breaker.stop()
+
+
+async def test_a_request_waits_in_place_for_a_downstream_that_is_soon_back() -> None:
+    server = Server(httpx.ConnectError("no"), httpx.Response(200, json=YES))
+    server.probe_answer = httpx.ConnectError("no")
+    downstream = build_downstream(server, blips=30)
+    resolving = asyncio.create_task(downstream.resolve(Serial("A"), build_key(), build_network()))
+    await downstream.breaker.wait_open()
+    assert not resolving.done()
+    server.probe_answer = httpx.Response(401, json=NO)
+    assert (await resolving).get_secret_value() == YES["result"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_there"),
+    [
+        (httpx.Response(200, json=YES), True),
+        (httpx.Response(401, json=NO), True),
+        (httpx.Response(404, text="no such page"), True),
+        (httpx.Response(429, json=NO), True),
+        (httpx.Response(200, text="<p>Please sign in"), False),
+        (httpx.Response(302), False),
+        (httpx.Response(503, json=NO), False),
+        (httpx.ConnectError("no"), False),
+    ],
+)
+async def test_the_probe_tells_the_api_from_what_stands_in_its_way(
+    answer: httpx.Response | Exception, *, is_there: bool
+) -> None:
+    server = Server()
+    server.probe_answer = answer
+    try:
+        await build_downstream(server).probe()
+    except TransientError:
+        assert not is_there
+    else:
+        assert is_there
+
+
+async def test_a_429_sets_the_profile_to_zero() -> None:
+    server = Server(httpx.Response(429, headers={"Retry-After": "8"}, json=NO))
+    directory = StaticDirectory(build_directory(build_key()))
+    governor = Governor(directory, crowd=10)
+    client = httpx.AsyncClient(transport=httpx.MockTransport(server))
+    downstream = Downstream(client, directory, governor, in_flight=2, seconds=30, blip_seconds=0)
+    with pytest.raises(ThrottledError):
+        await downstream.resolve(Serial("A"), build_key(), build_network())
+    assert governor.paused["default"] == pytest.approx(8, abs=1)
+    assert not downstream.breaker.is_open
 
 
 async def test_a_throttled_answer_carries_its_wait() -> None:

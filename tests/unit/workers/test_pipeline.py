@@ -11,13 +11,14 @@ from common.serial import SerialRule
 from tests.support.directories import StaticDirectory, build_directory, build_key, build_network
 from tests.support.downstream import Mode, StubDownstream
 from tests.support.uplinks import build_envelope
-from workers import retrying
+from workers import breaker, retrying
 from workers.downstream import Downstream
+from workers.governor import Governor
+from workers.key_watch import KeyWatch
 from workers.outcome import DeadLettered, Delivered, Outcome, RetryLater
 from workers.pipeline import Pipeline
 from workers.posting import Posting
 from workers.resolver import Resolver
-from workers.retrying import BlipRetrying
 
 EUI = SerialRule(format="FF-FF-FF-FF-FF-FF-FF-FF", force_case="upper")
 
@@ -34,6 +35,7 @@ TOKENS = ("n-plain", "n-lorawan")
 @pytest.fixture(params=[Mode.GOOD, Mode.FLAKY])
 def stub(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> StubDownstream:
     monkeypatch.setattr(retrying, "FIRST_WAIT_SECONDS", 0)
+    monkeypatch.setattr(breaker, "FIRST_PAUSE_SECONDS", 0)
     return StubDownstream(mode=request.param, network_tokens=TOKENS)
 
 
@@ -45,9 +47,11 @@ def directory() -> StaticDirectory:
 @pytest.fixture
 async def pipeline(stub: StubDownstream, directory: StaticDirectory) -> AsyncIterator[Pipeline]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(stub.app)) as client:
-        downstream = Downstream(client, directory, BlipRetrying(30), in_flight=8, seconds=30)
+        governor = Governor(directory, crowd=10)
+        downstream = Downstream(client, directory, governor, in_flight=8, seconds=30, blip_seconds=30)
         resolver = Resolver(downstream.resolve, cache_size=100, found_ttl=60, unknown_ttl=60)
-        yield Pipeline(directory, resolver, Posting(downstream, resolver))
+        yield Pipeline(directory, resolver, Posting(downstream, resolver), KeyWatch())
+        await downstream.breaker.stop()
 
 
 async def process(pipeline: Pipeline, envelope: Envelope) -> dict[int, Outcome]:
@@ -136,3 +140,13 @@ async def test_a_key_that_the_refresh_finds_is_used(pipeline: Pipeline, director
     directory.next = build_directory(build_key("new"))
     outcome = (await process(pipeline, build_envelope({"serial": "A"}, key="new")))[0]
     assert isinstance(outcome, Delivered)
+
+
+async def test_an_unknown_key_says_that_the_directory_is_away_when_it_is(
+    pipeline: Pipeline, directory: StaticDirectory
+) -> None:
+    directory.degraded = "http://registry: connection refused"
+    outcome = (await process(pipeline, build_envelope({"serial": "A"}, key="new")))[0]
+    assert isinstance(outcome, RetryLater)
+    assert outcome.reason is Reason.DIRECTORY_UNAVAILABLE
+    assert "connection refused" in outcome.detail

@@ -8,9 +8,9 @@ from common.reason import Reason
 from common.serial import Serial
 from tests.support.uplinks import build_mapped, build_resolved, build_uplinks
 from workers import posting as module
-from workers.answers import RejectedError, ThrottledError, TransientError, UnauthorizedError
+from workers.answers import AwayError, RejectedError, ThrottledError, TransientError, UnauthorizedError
 from workers.grouping import Post, group_into_posts
-from workers.outcome import DeadLettered, Delivered, Outcome, RetryLater
+from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater
 from workers.posting import Posting
 from workers.resolver import DeviceToken, ResolvedUplink, Resolver
 
@@ -26,7 +26,9 @@ class FakeDownstream:
         self.resolved: list[str] = []
         self.resolve_error: Exception | None = None
 
-    async def post(self, post: Post) -> None:
+    async def post(self, post: Post, *, waiting: int, until: float) -> None:
+        assert waiting >= len(post.uplinks)
+        assert until > 0
         indexes = [uplink.mapped.uplink.index for uplink in post.uplinks]
         token = post.device_token.get_secret_value()
         self.posts.append((token, indexes))
@@ -181,3 +183,43 @@ async def test_a_bug_met_in_one_post_is_kept_to_it(posting: Posting, downstream:
     assert isinstance(broken, RetryLater)
     assert broken.reason is Reason.INTERNAL_ERROR
     assert isinstance(outcomes[1], Delivered)
+
+
+@pytest.mark.parametrize("tried", [True, False])
+async def test_while_the_downstream_is_away_everything_goes_back_and_only_what_was_tried_counts(
+    posting: Posting, downstream: FakeDownstream, *, tried: bool
+) -> None:
+    downstream.rule = lambda _, indexes: AwayError("gone", tried=tried) if 1 in indexes else None
+    outcomes = await post(posting, *(uplink(n, payload=True) for n in range(4)))
+    assert {n: o.counts for n, o in outcomes.items() if isinstance(o, PutBack)} == {1: tried, 2: False, 3: False}
+    assert isinstance(outcomes[0], Delivered)
+
+
+async def test_the_reason_of_a_refusal_is_the_dead_letters(posting: Posting, downstream: FakeDownstream) -> None:
+    downstream.rule = lambda *_: RejectedError("400: line 3", Reason.PARSER_FAILED)
+    outcome = (await post(posting, uplink(0)))[0]
+    assert isinstance(outcome, DeadLettered)
+    assert (outcome.reason, outcome.detail) == (Reason.PARSER_FAILED, "400: line 3")
+
+
+async def test_while_the_token_cannot_be_renewed_no_later_uplink_of_the_device_dies_of_it(
+    posting: Posting, downstream: FakeDownstream
+) -> None:
+    downstream.rule = lambda *_: UnauthorizedError("401: Authorization Denied")
+    downstream.resolve_error = TransientError("503")
+    outcomes = await post(posting, *(uplink(n, payload=True) for n in range(4)))
+    assert {n: (o.reason, o.counts) for n, o in outcomes.items() if isinstance(o, RetryLater)} == {
+        0: (Reason.RESOLVER_UNAVAILABLE, True),
+        1: (Reason.RESOLVER_UNAVAILABLE, False),
+        2: (Reason.RESOLVER_UNAVAILABLE, False),
+        3: (Reason.RESOLVER_UNAVAILABLE, False),
+    }
+    assert downstream.posts == [("a", [0])]
+
+
+async def test_what_waits_behind_a_throttled_post_is_throttled_too(
+    posting: Posting, downstream: FakeDownstream
+) -> None:
+    downstream.rule = lambda *_: ThrottledError("429")
+    outcomes = await post(posting, uplink(0, payload=True), uplink(1, payload=True))
+    assert {o.reason for o in outcomes.values() if isinstance(o, RetryLater)} == {Reason.DOWNSTREAM_THROTTLED}

@@ -4,14 +4,13 @@ import pytest
 
 from common.envelope import Envelope, decode_frame
 from common.ladder import Ladder
-from common.queue.protocol import Message
+from common.queue.protocol import Message, Remainder
 from common.reason import Reason
 from tests.support.queues import FakeDelivery
 from tests.support.uplinks import build_envelope, build_uplinks
-from workers.outcome import DeadLettered, Delivered, Outcome, RetryLater, SetAside
+from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater, SetAside
 from workers.remainder import (
     INTERNAL_ERROR_ATTEMPTS,
-    Remainder,
     plan_burial,
     plan_remainder,
     plan_split,
@@ -32,9 +31,42 @@ def only_retry(remainder: Remainder) -> tuple[Message, timedelta, list[Envelope]
     return message, delay, decode_frame(message.body)
 
 
-def test_what_is_done_leaves_nothing() -> None:
-    first, second = build_uplinks(2)
-    assert plan(Delivered(first), SetAside(second)) == Remainder(letters=[], later=[])
+def test_what_is_done_leaves_nothing_but_its_number() -> None:
+    first, second, third = build_uplinks(3)
+    assert plan(Delivered(first), SetAside(second), Delivered(third)) == Remainder([], (), [], [], 2, 1)
+
+
+def test_what_is_put_back_untried_keeps_its_attempt_and_its_order() -> None:
+    uplinks = build_uplinks(4, attempt=4)
+    away = (Reason.DOWNSTREAM_UNAVAILABLE, "away")
+    (message,) = plan(PutBack(uplinks[3], *away), Delivered(uplinks[1]), PutBack(uplinks[0], *away)).put_back
+    (envelope,) = decode_frame(message.body)
+    assert (message.uplinks, message.attempt, envelope.attempt) == (2, 4, 4)
+    assert [index for index, _ in envelope.items] == [0, 3]
+
+
+def test_what_is_put_back_takes_one_place_with_its_own_attempts_and_dies_with_its_last() -> None:
+    tried, untried, last = (*build_uplinks(2, attempt=3), *build_uplinks(1, attempt=4))
+    away = (Reason.DOWNSTREAM_UNAVAILABLE, "away")
+    remainder = plan(PutBack(tried, *away, counts=True), PutBack(untried, *away), PutBack(last, *away, counts=True))
+    (message,) = remainder.put_back
+    assert [envelope.attempt for envelope in decode_frame(message.body)] == [4, 3]
+    assert [(letter.uplink_id, letter.reason) for letter in remainder.letters] == [(last.id, Reason.ATTEMPTS_EXHAUSTED)]
+
+
+def test_every_uplink_is_in_the_remainder_exactly_once() -> None:
+    uplinks = build_uplinks(6)
+    remainder = plan(
+        Delivered(uplinks[0]),
+        SetAside(uplinks[1]),
+        DeadLettered(uplinks[2], Reason.SERIAL_UNKNOWN, ""),
+        RetryLater(uplinks[3], Reason.DOWNSTREAM_UNAVAILABLE, ""),
+        PutBack(uplinks[4], Reason.DOWNSTREAM_UNAVAILABLE, ""),
+        PutBack(uplinks[5], Reason.DOWNSTREAM_UNAVAILABLE, "", counts=True),
+    )
+    moved = [*remainder.put_back, *remainder.suspects, *(message for message, _ in remainder.later)]
+    stays = sum(message.uplinks for message in moved)
+    assert remainder.delivered + remainder.set_aside + remainder.died + stays == len(uplinks)
 
 
 def test_only_what_is_not_delivered_goes_up_the_ladder_in_one_envelope() -> None:
@@ -141,6 +173,7 @@ def test_an_unreadable_message_becomes_one_letter_with_its_bytes() -> None:
     delivery = FakeDelivery(Message(b"no frame", 3, attempt=2))
     (letter,) = plan_unreadable(delivery, Reason.ENVELOPE_UNSUPPORTED, "no frame", NOW).letters
     assert (letter.uplink_id, letter.frame, letter.envelope) == (f"frame/{delivery.message_id}", b"no frame", None)
+    assert letter.uplinks == 3
 
 
 def test_a_frame_of_another_version_goes_up_the_ladder_as_it_is_and_then_dies() -> None:

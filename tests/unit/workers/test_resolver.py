@@ -9,8 +9,8 @@ from common.reason import Reason
 from common.serial import Serial
 from tests.support.directories import build_key, build_network
 from tests.support.uplinks import build_mapped, build_uplinks
-from workers.answers import RejectedError, ThrottledError, TransientError, UnauthorizedError
-from workers.outcome import DeadLettered, RetryLater
+from workers.answers import AwayError, RejectedError, ThrottledError, TransientError, UnauthorizedError
+from workers.outcome import DeadLettered, PutBack, RetryLater
 from workers.resolver import DeviceToken, ResolvedUplink, Resolver
 
 
@@ -114,9 +114,8 @@ async def test_the_cache_is_bounded(resolver: Resolver, downstream: Downstream) 
 @pytest.mark.parametrize(
     ("error", "reason", "wait"),
     [
-        (UnauthorizedError("401: Authorization Denied"), Reason.AUTHORIZATION_REFUSED, None),
         (TransientError("503"), Reason.RESOLVER_UNAVAILABLE, None),
-        (ThrottledError("429", timedelta(seconds=8)), Reason.RESOLVER_UNAVAILABLE, timedelta(seconds=8)),
+        (ThrottledError("429", timedelta(seconds=8)), Reason.DOWNSTREAM_THROTTLED, timedelta(seconds=8)),
     ],
 )
 async def test_what_is_not_the_uplinks_fault_is_retried_and_not_remembered(
@@ -167,3 +166,38 @@ async def test_a_refused_token_is_forgotten_but_not_one_resolved_since(
 
 def test_a_device_token_does_not_print() -> None:
     assert "secret" not in repr(ResolvedUplink(build_mapped(), DeviceToken(SecretStr("secret"))))
+
+
+async def test_refused_credentials_hold_their_uplinks_back_and_nobody_elses(
+    resolver: Resolver, downstream: Downstream
+) -> None:
+    downstream.errors = [UnauthorizedError("401: Authorization Denied")]
+    asked = await resolver.resolve(build_mapped())
+    held = await resolver.resolve(build_mapped())
+    assert [(o.reason, o.counts) for o in (asked, held) if isinstance(o, RetryLater)] == [
+        (Reason.AUTHORIZATION_REFUSED, True),
+        (Reason.AUTHORIZATION_REFUSED, False),
+    ]
+    mended = build_mapped(key=build_key(token="at-mended"))
+    assert isinstance(await resolver.resolve(mended), ResolvedUplink)
+    assert resolver.refusals.keys == []
+
+
+async def test_a_device_that_is_known_already_is_served_though_its_key_is_refused(
+    resolver: Resolver, downstream: Downstream
+) -> None:
+    known = build_mapped(serial="KNOWN")
+    await resolver.resolve(known)
+    downstream.errors = [UnauthorizedError("401: Authorization Denied")]
+    await resolver.resolve(build_mapped(serial="NEW"))
+    assert isinstance(await resolver.resolve(known), ResolvedUplink)
+
+
+@pytest.mark.parametrize("tried", [True, False])
+async def test_while_the_downstream_is_away_an_uplink_is_put_back(
+    resolver: Resolver, downstream: Downstream, *, tried: bool
+) -> None:
+    downstream.errors = [AwayError("gone", tried=tried)]
+    outcome = await resolver.resolve(build_mapped())
+    assert isinstance(outcome, PutBack)
+    assert (outcome.reason, outcome.counts) == (Reason.RESOLVER_UNAVAILABLE, tried)

@@ -1,0 +1,136 @@
+"""Many posts in one request, where the downstream takes that (docs/wire-format.md).
+
+The posts that wait at the same moment leave together: while some requests are under way, what comes meanwhile waits for
+the next. Each post has an answer of its own, as if it had travelled alone.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, NamedTuple, TypeAlias
+
+import orjson
+
+from workers.answers import RejectedError, TransientError, read_answer
+from workers.grouping import Post
+
+POSTS_PER_REQUEST = 200
+"""More gain nothing, and one request should not hold a registry for long."""
+
+BYTES_PER_REQUEST = 2_000_000
+
+REQUESTS_IN_FLIGHT = 2
+"""One is being answered while the next is gathered."""
+
+
+class Answer(NamedTuple):
+    """An HTTP answer, or the part of one that is about one post."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+SendBulk: TypeAlias = Callable[[bytes], Awaitable[Answer]]
+"""Sends the body of one request; raises :class:`workers.answers.TransientError`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """A post on its way, and the answer that its sender waits for."""
+
+    encoded: bytes
+    answer: asyncio.Future[Answer]
+
+
+class Bulk:
+    """Gathers posts into requests."""
+
+    def __init__(self, send: SendBulk) -> None:
+        self._send = send
+        self._waiting: deque[_Waiting] = deque()
+        self._sending: set[asyncio.Task[None]] = set()
+        self._is_due = False
+
+    async def post(self, post: Post) -> Answer:
+        """Give the answer to this post; :class:`TransientError` when the request that it was in failed as a whole."""
+        waiting = _Waiting(_encode(post), asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if not self._is_due and len(self._sending) < REQUESTS_IN_FLIGHT:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+        return await waiting.answer
+
+    def _flush(self) -> None:
+        self._is_due = False
+        while self._waiting and len(self._sending) < REQUESTS_IN_FLIGHT:
+            sending = asyncio.create_task(self._send_together(self._take()))
+            self._sending.add(sending)
+            sending.add_done_callback(self._finish)
+
+    def _finish(self, sending: asyncio.Task[None]) -> None:
+        self._sending.discard(sending)
+        self._flush()
+
+    def _take(self) -> list[_Waiting]:
+        """Take what waits, in order, up to the bounds of a request; never nothing."""
+        taken: list[_Waiting] = []
+        size = 0
+        while self._waiting and len(taken) < POSTS_PER_REQUEST:
+            size += len(self._waiting[0].encoded)
+            if taken and size > BYTES_PER_REQUEST:
+                break
+            taken.append(self._waiting.popleft())
+        return taken
+
+    async def _send_together(self, posts: Sequence[_Waiting]) -> None:
+        failure: TransientError = TransientError("many posts at once ended without an answer")
+        try:
+            body = b'{"posts":[%b]}' % b",".join(waiting.encoded for waiting in posts)
+            answers = _read_answers(await self._send(body), len(posts))
+            for waiting, answer in zip(posts, answers, strict=True):
+                if not waiting.answer.done():
+                    waiting.answer.set_result(answer)
+        except TransientError as error:
+            failure = error
+        finally:
+            for waiting in posts:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(copy(failure))  # each waiter raises one of its own
+
+
+def _encode(post: Post) -> bytes:
+    uplinks = orjson.dumps([resolved.mapped.uplink.id for resolved in post.uplinks])
+    token = orjson.dumps(post.device_token.get_secret_value())
+    return b'{"device_token":%b,"uplinks":%b,"records":%b}' % (token, uplinks, post.body)
+
+
+def _read_answers(answer: Answer, posts: int) -> list[Answer]:
+    """Take an answer apart; raises :class:`TransientError` for one that is not about so many posts."""
+    if answer.status != HTTPStatus.OK:
+        raise _read_failure(answer)
+    try:
+        answers = [_read_entry(entry) for entry in orjson.loads(answer.body)["result"]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise TransientError(f"the answer to many posts at once cannot be read: {error!r}") from None
+    if len(answers) != posts:
+        raise TransientError(f"{len(answers)} answers to many posts at once, which were {posts}")
+    return answers
+
+
+def _read_failure(answer: Answer) -> TransientError:
+    """Say what an answer to the request as a whole means: whatever it is, it is about none of the posts."""
+    try:
+        read_answer(*answer)
+    except TransientError as error:
+        return error
+    except RejectedError as error:
+        return TransientError(f"many posts at once: {error}")
+    return TransientError(f"many posts at once: {answer.status}")
+
+
+def _read_entry(entry: dict[str, Any]) -> Answer:
+    return Answer(int(entry["code"]), {}, orjson.dumps(entry))
