@@ -21,6 +21,7 @@ from common.queue.protocol import Message, MessageTooLargeError, Queue, QueueUna
 from common.reason import Reason
 from ingest.refusal import RefusedError
 from ingest.request import UplinkBatch
+from ingest.retry_after import ConfirmPace, retry_after_absence
 
 FRAME_BYTES = 256_000
 """A frame stays well below what a broker likes in one message; a single request that is larger travels alone."""
@@ -39,9 +40,6 @@ PROBE_PAUSE_SECONDS = 0.5
 
 DEPTH_INTERVAL_SECONDS = 1.0
 """How often the work queue's depth is compared with the limit."""
-
-RETRY_AFTER_SECONDS = 2
-"""A reconnect takes 1 s, and a probe follows at once."""
 
 FULL_RETRY_AFTER_SECONDS = 30
 """A backlog of the limit's size takes minutes at least."""
@@ -75,7 +73,9 @@ class Acceptance:
         self._unconfirmed = 0
         self._publishing: set[asyncio.Task[None]] = set()
         self._flush_is_due = False
+        self._pace = ConfirmPace(in_flight=PUBLISHES_IN_FLIGHT)
         self._closed_because: str | None = "the queue has not confirmed anything yet"
+        self._closed_since = time.monotonic()
         self._gate_closed = asyncio.Event()
         self._gate_closed.set()
         self._queue_is_full = False
@@ -120,7 +120,7 @@ class Acceptance:
     def refuse_if_overloaded(self) -> None:
         """Raise :class:`RefusedError` (503) when a request would only be in the way; ask before its body is read."""
         if self._closed_because is not None:
-            raise _unavailable(self._closed_because)
+            raise self._away(self._closed_because)
         if self._queue_is_full:
             raise RefusedError(
                 Reason.QUEUE_FULL,
@@ -128,7 +128,7 @@ class Acceptance:
                 headers={"Retry-After": str(FULL_RETRY_AFTER_SECONDS)},
             )
         if self._unconfirmed >= self._waiting_limit or self._unconfirmed_bytes >= WAITING_BYTES:
-            raise _unavailable(f"{self._unconfirmed} requests wait for the queue already")
+            raise self._overloaded(f"{self._unconfirmed} requests wait for the queue already")
 
     def _flush_soon(self) -> None:
         """Publish at the end of this turn of the loop, so that requests of the same turn share a frame."""
@@ -152,7 +152,7 @@ class Acceptance:
         """Refuse what has waited here for as long as a confirm may take: its sender would soon give up."""
         oldest = time.monotonic() - self._confirm_timeout
         while self._waiting and self._waiting[0].since < oldest:
-            _fail([self._waiting.popleft()], _unavailable("too many requests are waiting for it"))
+            _fail([self._waiting.popleft()], self._overloaded("too many requests are waiting for it"))
 
     def _take_frame(self) -> list[_Waiting]:
         """Take what waits, in order, up to the bounds of a frame; never nothing."""
@@ -182,10 +182,11 @@ class Acceptance:
         except Exception:
             log.exception("frame.broken")
         else:
-            metrics.FRAMES_PUBLISHED.inc()
-            metrics.CONFIRM_SECONDS.observe(time.monotonic() - began)
+            self._note_confirm(len(frame), time.monotonic() - began)
             for waiting in frame:
-                if not waiting.confirmed.done():
+                if waiting.confirmed.done():  # it was answered 503 meanwhile, or nobody waits for the answer any more
+                    metrics.UPLINKS_UNCONFIRMED.inc(waiting.uplinks)
+                else:
                     waiting.confirmed.set_result(None)
         finally:
             late.cancel()
@@ -194,13 +195,19 @@ class Acceptance:
                     frame, RefusedError(Reason.INTERNAL_ERROR, "Internal error: the request may not have been stored")
                 )
 
+    def _note_confirm(self, requests: int, seconds: float) -> None:
+        metrics.FRAMES_PUBLISHED.inc()
+        metrics.CONFIRM_SECONDS.observe(seconds)
+        self._pace.note(requests=requests, seconds=seconds)
+
     def _close_gate(self, why: str, frame: list[_Waiting]) -> None:
         if self._closed_because is None:
             log.warning("gate.closed", why=why)
+            self._closed_since = time.monotonic()
         self._closed_because = why
         self._gate_closed.set()
         metrics.GATE_CLOSED.set(1)
-        _fail([*frame, *self._waiting], _unavailable(why))
+        _fail([*frame, *self._waiting], self._away(why))
         self._waiting.clear()
 
     def _open_gate(self) -> None:
@@ -231,6 +238,12 @@ class Acceptance:
             if self._queue_limit and self._closed_because is None:
                 await self._compare_depth()
 
+    def _away(self, why: str) -> RefusedError:
+        return _unavailable(why, retry_after_absence(time.monotonic() - self._closed_since))
+
+    def _overloaded(self, why: str) -> RefusedError:
+        return _unavailable(why, self._pace.retry_after(self._unconfirmed))
+
     async def _compare_depth(self) -> None:
         try:
             depths = await self._queue.depths()
@@ -249,9 +262,9 @@ def _fail(frame: list[_Waiting], error: RefusedError) -> None:
             waiting.confirmed.set_exception(error)
 
 
-def _unavailable(why: str) -> RefusedError:
+def _unavailable(why: str, retry_after: int) -> RefusedError:
     return RefusedError(
         Reason.QUEUE_UNAVAILABLE,
         f"The queue cannot take the request: {why}; send again later",
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        headers={"Retry-After": str(retry_after)},
     )

@@ -13,7 +13,8 @@ def authenticate(header: str | None, query: Query, directory: DirectorySource) -
     """Give the key that the request names.
 
     ``Authorization: KEY``, ``Authorization: Bearer KEY`` or ``?authorization=KEY``; where both are there, the header
-    counts. Raises :class:`RefusedError`: 401 where there is none, 403 where it is not known, disabled or expired.
+    counts. Raises :class:`RefusedError`: 401 where there is none, 403 where it is not known, disabled or expired, 503
+    before the directory was read for the first time.
     """
     token = _from_header(header) or _from_query(query)
     if not token:
@@ -22,6 +23,12 @@ def authenticate(header: str | None, query: Query, directory: DirectorySource) -
             "Authorization is missing: send the key as header 'Authorization: KEY', or as query ?authorization=KEY",
         )
     key = directory.current.authenticate(token)
+    if key is None and not directory.is_read:
+        raise RefusedError(
+            Reason.DIRECTORY_UNAVAILABLE,
+            "Who may send is not known yet, since the process has just started; send again",
+            headers={"Retry-After": "1"},
+        )
     if key is None:
         raise RefusedError(
             Reason.AUTHORIZATION_UNKNOWN,

@@ -24,6 +24,7 @@ STATUS: Mapping[Reason, int] = MappingProxyType(
         Reason.INTERNAL_ERROR: 500,
         Reason.QUEUE_UNAVAILABLE: 503,
         Reason.QUEUE_FULL: 503,
+        Reason.DIRECTORY_UNAVAILABLE: 503,
     }
 )
 

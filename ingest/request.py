@@ -12,7 +12,8 @@ import orjson
 
 from common.directory.model import AuthorizationKey
 from common.envelope import Envelope, Item, Query
-from common.fields.field_map import FieldMap, Missing, find_serial
+from common.fields.field_map import FieldMap
+from common.fields.finding import Missing, find_serial, find_set_aside
 from common.reason import Reason
 from ingest.refusal import RefusedError
 
@@ -90,7 +91,14 @@ def parse_items(body: bytes, query: Query, field_map: FieldMap, *, limit: int) -
         if isinstance(find_serial(field_map, None, query), Missing):
             raise _body_missing()
         return [(0, None)]
-    document = _decode(body)
+    items = divide_body(body, field_map, limit=limit)
+    _check_items(items, query, field_map)
+    return items
+
+
+def divide_body(body: bytes, field_map: FieldMap, *, limit: int) -> list[tuple[int, Any]]:
+    """Give the members of a body, whatever they are, each with its index. Raises :class:`RefusedError` (400, 413)."""
+    document = parse_document(body)
     if document is None or document == []:
         raise _body_missing()
     if isinstance(document, list) and not field_map.array_is_one:
@@ -99,11 +107,28 @@ def parse_items(body: bytes, query: Query, field_map: FieldMap, *, limit: int) -
                 Reason.BODY_TOO_LARGE,
                 f"The request holds {len(document)} uplinks; at most {limit} are taken: send them in several requests",
             )
-        items: list[tuple[int, Item]] = list(enumerate(document))
-    else:
-        items = [(0, document)]
-    _check_items(items, query, field_map)
-    return items
+        return list(enumerate(document))
+    return [(0, document)]
+
+
+def parse_document(body: bytes) -> Any:
+    """Read JSON. Raises :class:`RefusedError` (400 with the position, 413 for what is nested too deeply)."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        reason = Reason.BODY_TOO_LARGE if "depth limit" in error.msg else Reason.BODY_MALFORMED
+        raise RefusedError(
+            reason,
+            f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}",
+            details={"position": error.pos},
+        ) from None
+    # No document is nested deeper than it has openings, so that nearly every body is spared the walk.
+    if body.count(b"{") + body.count(b"[") > NESTING_LIMIT and _is_nested_deeper(document, NESTING_LIMIT):
+        raise RefusedError(
+            Reason.BODY_TOO_LARGE,
+            f"The body is nested more than {NESTING_LIMIT} levels deep",
+        )
+    return document
 
 
 def choose_group(key: AuthorizationKey, idempotency_key: str | None, body: bytes, query: Query) -> str:
@@ -127,25 +152,6 @@ def read_trace(headers: Mapping[bytes, bytes]) -> dict[str, str] | None:
     return trace or None
 
 
-def _decode(body: bytes) -> Any:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        reason = Reason.BODY_TOO_LARGE if "depth limit" in error.msg else Reason.BODY_MALFORMED
-        raise RefusedError(
-            reason,
-            f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}",
-            details={"position": error.pos},
-        ) from None
-    # No document is nested deeper than it has openings, so that nearly every body is spared the walk.
-    if body.count(b"{") + body.count(b"[") > NESTING_LIMIT and _is_nested_deeper(document, NESTING_LIMIT):
-        raise RefusedError(
-            Reason.BODY_TOO_LARGE,
-            f"The body is nested more than {NESTING_LIMIT} levels deep",
-        )
-    return document
-
-
 def _is_nested_deeper(document: Any, limit: int) -> bool:
     level = [document]
     for _ in range(limit):
@@ -161,13 +167,18 @@ def _is_nested_deeper(document: Any, limit: int) -> bool:
 
 
 def _check_items(items: Sequence[tuple[int, Item]], query: Query, field_map: FieldMap) -> None:
+    """Refuse an item that is no object, and one without a serial that is not to be set aside either."""
     containers = (dict, list) if field_map.array_is_one else dict
     strangers = [(index, item) for index, item in items if not isinstance(item, containers)]
     if strangers:
         explained = [f"no JSON object: it is {_name_type(item)}" for _, item in strangers[:EXPLAINED_ITEMS]]
         raise _refuse_items(Reason.ITEM_NOT_OBJECT, [index for index, _ in strangers], explained, len(items))
     serials = [(index, find_serial(field_map, item, query)) for index, item in items]
-    missing = [(index, found) for index, found in serials if isinstance(found, Missing)]
+    missing = [
+        (index, found)
+        for index, found in serials
+        if isinstance(found, Missing) and find_set_aside(field_map, found.item, query) is None
+    ]
     if missing:
         explained = [missing_one.message for _, missing_one in missing[:EXPLAINED_ITEMS]]
         raise _refuse_items(Reason.SERIAL_MISSING, [index for index, _ in missing], explained, len(items))

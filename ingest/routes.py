@@ -22,6 +22,7 @@ from common.reason import Reason
 from ingest.acceptance import Acceptance
 from ingest.auth import authenticate
 from ingest.body import SenderGoneError, read_body
+from ingest.openapi import Document
 from ingest.rate import RateLimit
 from ingest.refusal import RefusedError
 from ingest.request import UplinkBatch, check_content_type, choose_group, parse_items, parse_query, read_trace
@@ -108,10 +109,20 @@ class UplinkEndpoint:
             )
 
 
-def create_app(uplink: UplinkEndpoint, health: Health) -> ASGIApp:
+def create_app(uplink: UplinkEndpoint, health: Health, openapi: Document) -> ASGIApp:
     """Give the ingest's ASGI application: ``/uplink`` itself, and Starlette for the rest."""
+    described = orjson.dumps(openapi)
+
+    async def openapi_json(_: Request) -> Response:
+        return Response(described, media_type="application/json")
+
     others = Starlette(
-        routes=[Route("/", _running), Route("/status", _running), *create_health_routes(health)],
+        routes=[
+            Route("/", _running),
+            Route("/status", _running),
+            Route("/openapi.json", openapi_json),
+            *create_health_routes(health),
+        ],
         exception_handlers={HTTPException: _answer_http_exception},
     )
     others.router.redirect_slashes = False  # it would send the sender to whatever its Host header says

@@ -9,6 +9,7 @@ from common.health import Health
 from common.queue.protocol import Queue
 from common.settings import Settings
 from ingest.acceptance import Acceptance
+from ingest.openapi import build_openapi
 from ingest.routes import Limits, UplinkEndpoint, create_app
 
 
@@ -26,7 +27,11 @@ class Ingest:
         limits = Limits(settings.body_limit, settings.items_limit, settings.request_timeout)
         self.port = settings.ingest_port
         self.health = Health("ingest", self._degraded)
-        self.app: ASGIApp = create_app(UplinkEndpoint(directory, self._acceptance, limits), self.health)
+        self.app: ASGIApp = create_app(
+            UplinkEndpoint(directory, self._acceptance, limits),
+            self.health,
+            build_openapi(body_limit=limits.body, items_limit=limits.items),
+        )
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Watch the queue until ``stopping`` is set; ready from the first confirm on."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from common.metrics import REGISTRY
 from common.queue.protocol import MessageTooLargeError, QueueUnavailableError
 from common.reason import Reason
 from ingest import acceptance as module
@@ -70,6 +71,24 @@ async def test_accept_returns_only_after_the_confirm(build: Build, queue: FakeQu
     assert not done
     queue.release()
     await accepting
+
+
+async def test_what_is_confirmed_after_it_was_answered_503_is_counted_apart(build: Build, queue: FakeQueue) -> None:
+    """Else an audit would take it for doubled."""
+    acceptance = await build(confirm_timeout=0.02)
+    before = read_counts()
+    queue.hold()
+    with pytest.raises(RefusedError):
+        await acceptance.accept(build_batch())
+    queue.release()
+    await eventually(lambda: read_counts() != before)
+    assert read_counts() == (before[0], before[1] + 1)
+
+
+def read_counts() -> tuple[float, float]:
+    accepted = REGISTRY.get_sample_value("sluice_uplinks_accepted_total")
+    unconfirmed = REGISTRY.get_sample_value("sluice_uplinks_unconfirmed_total")
+    return accepted or 0, unconfirmed or 0
 
 
 async def test_requests_that_arrive_together_share_a_frame_in_their_order(build: Build, queue: FakeQueue) -> None:
@@ -174,6 +193,30 @@ async def test_waiting_requests_are_bounded(build: Build, queue: FakeQueue) -> N
     queue.release()
     await asyncio.gather(*waiting)
     await acceptance.accept(build_batch())
+
+
+async def test_the_longer_the_queue_is_away_the_longer_is_the_wait_that_senders_are_told(queue: FakeQueue) -> None:
+    acceptance = Acceptance(queue, confirm_timeout=1, waiting_limit=10, queue_limit=0)
+    waits = []
+    for _ in range(3):
+        with pytest.raises(RefusedError) as refused:
+            acceptance.refuse_if_overloaded()
+        waits.append(int(refused.value.headers["Retry-After"]))
+        acceptance._closed_since -= 10
+    assert waits == [2, 11, 21]
+
+
+async def test_too_many_requests_are_told_how_long_those_before_them_will_take(build: Build, queue: FakeQueue) -> None:
+    acceptance = await build(waiting_limit=3)
+    acceptance._pace.note(requests=1, seconds=20)  # 0.1 requests a second, two frames at a time
+    queue.hold()
+    waiting = [asyncio.create_task(acceptance.accept(build_batch())) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(RefusedError) as refused:
+        acceptance.refuse_if_overloaded()
+    assert refused.value.headers["Retry-After"] == "30"
+    queue.release()
+    await asyncio.gather(*waiting)
 
 
 async def test_a_full_queue_is_refused_until_it_has_drained(

@@ -26,6 +26,8 @@ KEYS = (
     build_key("factory"),
     build_key("mapped", field_map="serial=deviceInfo.serial;payload=data.raw"),
     build_key("netmore", field_map="array=one;serial=0.v.devEui"),
+    build_key("kerlink", field_map="preset=kerlink-wanesy"),
+    build_key("chirpstack", field_map="preset=chirpstack-v4"),
     build_key("slow", requests_per_minute=2),
     build_key("disabled", enabled=False),
     build_key("expired", expires_at=datetime.now(UTC) - timedelta(seconds=1)),
@@ -52,7 +54,7 @@ async def acceptance(queue: FakeQueue) -> AsyncIterator[Acceptance]:
 def app(acceptance: Acceptance) -> ASGIApp:
     limits = Limits(body=2_000, items=5, seconds=0.2)
     endpoint = UplinkEndpoint(StaticDirectory(build_directory(*KEYS)), acceptance, limits)
-    return create_app(endpoint, Health("ingest", list, started=True))
+    return create_app(endpoint, Health("ingest", list, started=True), {"openapi": "3.1.0"})
 
 
 @pytest.fixture
@@ -284,7 +286,7 @@ async def test_deep_nesting_is_taken_or_refused_and_never_a_crash(
     endpoint = UplinkEndpoint(
         StaticDirectory(build_directory(*KEYS)), acceptance, Limits(body=100_000, items=5, seconds=1)
     )
-    app = create_app(endpoint, Health("ingest", list))
+    app = create_app(endpoint, Health("ingest", list), {})
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest") as client:
         response = await client.post("/uplink", content=body, headers=JSON)
     assert response.status_code == status
@@ -435,3 +437,39 @@ async def test_endless_empty_gzip_members_are_413(client: httpx.AsyncClient) -> 
     body = gzip.compress(b"") * 500
     response = await client.post("/uplink", content=body, headers={**JSON, "Content-Encoding": "gzip"})
     assert_refused(response, 413, "body_too_large")
+
+
+# Items that are no uplinks
+
+
+@pytest.mark.parametrize(
+    ("key", "query", "items"),
+    [
+        ("kerlink", "", [{"dataDownId": "65e5", "status": "OK"}]),
+        ("kerlink", "", [{"endDevice": {"devEui": "70B3"}, "payload": "00"}, {"dataDownId": "65e5"}]),
+        ("chirpstack", "?event=join", [{"devAddr": "01ab"}]),
+    ],
+)
+async def test_an_item_that_is_no_uplink_is_accepted_without_a_serial(
+    client: httpx.AsyncClient, queue: FakeQueue, key: str, query: str, items: list[dict[str, Any]]
+) -> None:
+    response = await client.post(f"/uplink{query}", json=items, headers={"Authorization": f"at-{key}"})
+    assert response.status_code == 202
+    [envelope] = queue.accepted()
+    assert [item for _, item in envelope.items] == items
+
+
+@pytest.mark.parametrize(("key", "query"), [("kerlink", ""), ("chirpstack", "?event=up"), ("chirpstack", "")])
+async def test_an_uplink_without_a_serial_is_refused_all_the_same(
+    client: httpx.AsyncClient, key: str, query: str
+) -> None:
+    items = [{"dataDownId": "65e5"}, {"devAddr": "01ab"}] if key == "kerlink" else [{"devAddr": "01ab"}]
+    response = await client.post(f"/uplink{query}", json=items, headers={"Authorization": f"at-{key}"})
+    assert assert_refused(response, 400, "serial_missing")["items"] == [len(items) - 1]
+
+
+async def test_a_refusal_names_the_path_that_was_probably_meant(client: httpx.AsyncClient) -> None:
+    response = await client.post(
+        "/uplink", json={"deviceInfo": {"serail": "AA"}}, headers={"Authorization": "at-mapped"}
+    )
+    assert "did you mean 'deviceInfo.serail'?" in assert_refused(response, 400, "serial_missing")["message"]
