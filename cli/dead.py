@@ -1,86 +1,283 @@
-"""``sluice dead list``: the uplinks that ended as dead letters, and why."""
+"""``sluice dead``: the uplinks that ended as dead letters; why they did, and what becomes of them."""
 
+import os
 import sys
-from datetime import timedelta
-from typing import Annotated
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Annotated, Any, TypeAlias
 
-from cyclopts import Parameter
+import orjson
+from cyclopts import App, Parameter
+from cyclopts.types import PositiveInt
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.progress import Progress
+from rich.prompt import Confirm
 
-from common.dead_letter import DeadLetter, encode_entry
+from cli.dead_filter import LetterFilter
+from cli.dead_replay import Replayer, purge
+from cli.dead_selection import DeadLetterRequest, NotDoneError, choose_letters, pick_letters
+from cli.dead_story import letter_to_document, story_to_document, tabulate_counts, tabulate_letters, tell_story
+from cli.deployment import Deployment
+from common.dead_letter import DeadLetter
+from common.directory.model import Directory
+from common.directory.problems import DirectoryError
 from common.logs import configure_logs
-from common.queue import open_queue
-from common.queue.protocol import Queue, QueueUnavailableError
-from common.settings import Settings
+from common.queue.protocol import QueueUnavailableError, QueueUrlError
+from common.tls import TlsError
 
-DETAIL_CHARACTERS = 80
-"""How much of a letter's detail the table shows; ``--json`` has all of it."""
+TABLE_ROWS = 200
+"""Letters that the table shows unless ``--limit`` says otherwise: a table is for reading."""
+
+DEFAULT_RATE = 50
+"""Uplinks a second: 3,000 a minute, which leaves room beside them within the limits of TagoIO's plans."""
+
+NAMED_AT_ONCE = 10
+"""Uplinks that one message names."""
+
+UNDOABLE = (NotDoneError, QueueUnavailableError, QueueUrlError, DirectoryError, TlsError)
+"""What an operator can mend; each says how."""
+
+app = App(
+    name="dead",
+    help="The uplinks that ended as dead letters: list them, look at one, put them back, or let them go.\n\n"
+    "Letters stay on the list until they are replayed or purged, or grow too old. The exit code is 0 when everything"
+    " was done that was asked for, 1 when something was not (standard error says what, and why), and 130 after Ctrl-C.",
+)
+
+AsJson: TypeAlias = Annotated[bool, Parameter(name="--json", negative=(), show_default=False)]
+DryRun: TypeAlias = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 
+@app.command(name="list")
 async def list_dead(
-    *,
-    settings: Annotated[Settings | None, Parameter(name="*")] = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    *uplink_ids: str,
+    which: LetterFilter | None = None,
+    as_json: AsJson = False,
+    limit: Annotated[PositiveInt | None, Parameter(show_default=False)] = None,
+    where: Deployment | None = None,
 ) -> int:
-    """List the dead letters in the order in which they died. Nothing is taken and nothing changes.
+    """List dead letters in the order in which they died. Nothing is taken and nothing changes.
 
     Parameters
     ----------
-    settings
-        Every setting as a flag; what no flag gives comes from the environment.
+    uplink_ids
+        The uplinks that are meant; none: all.
+    which
+        What the letters have to fit.
     as_json
-        Print each letter as one line of JSON, with the whole uplink.
+        Print each letter as one line of JSON, with the whole uplink and its history.
+    limit
+        Show the first so many; the table shows 200, JSON all.
+    where
+        The deployment.
 
     """
-    settings = settings or Settings()
-    # Standard output belongs to the list, and what is wrong with the queue is said once, at the end.
-    configure_logs(level="CRITICAL", json=False)
+    return await _report(_list(DeadLetterRequest(uplink_ids, which, where), limit, as_json=as_json))
+
+
+@app.command(name="show")
+async def show_dead(
+    *uplink_ids: str, which: LetterFilter | None = None, as_json: AsJson = False, where: Deployment | None = None
+) -> int:
+    """Tell the whole story of a letter: why the uplink died, what to do, what happened before, and what it held.
+
+    Parameters
+    ----------
+    uplink_ids
+        The uplinks that are meant, as listed.
+    which
+        What the letters have to fit.
+    as_json
+        Print each letter as one line of JSON.
+    where
+        The deployment.
+
+    """
+    return await _report(_show(DeadLetterRequest(uplink_ids, which, where), as_json=as_json))
+
+
+@app.command(name="replay")
+async def replay_dead(
+    *uplink_ids: str,
+    which: LetterFilter | None = None,
+    rate: PositiveInt = DEFAULT_RATE,
+    dry_run: DryRun = False,
+    where: Deployment | None = None,
+) -> int:
+    """Put letters back into the work queue, with all their attempts before them, and take them off the list.
+
+    They go through today's field maps and today's directory. One that dies again is one letter, with its history.
+    Ctrl-C stops it between two letters; then the same command goes on with the rest.
+
+    Parameters
+    ----------
+    uplink_ids
+        The uplinks that are meant; none: all.
+    which
+        What the letters have to fit.
+    rate
+        At most so many uplinks a second.
+    dry_run
+        Only say what would be replayed.
+    where
+        The deployment.
+
+    """
+    return await _report(_replay(DeadLetterRequest(uplink_ids, which, where), rate, dry_run=dry_run))
+
+
+@app.command(name="purge")
+async def purge_dead(
+    *uplink_ids: str,
+    which: LetterFilter | None = None,
+    yes: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    dry_run: DryRun = False,
+    where: Deployment | None = None,
+) -> int:
+    """Take letters off the list for good. Their uplinks are given up.
+
+    Parameters
+    ----------
+    uplink_ids
+        The uplinks that are meant; none: all.
+    which
+        What the letters have to fit.
+    yes
+        Do not ask. Without a terminal to ask at, nothing is purged unless this is given.
+    dry_run
+        Only say what would be purged.
+    where
+        The deployment.
+
+    """
+    return await _report(_purge(DeadLetterRequest(uplink_ids, which, where), yes=yes, dry_run=dry_run))
+
+
+async def _list(request: DeadLetterRequest, limit: int | None, *, as_json: bool) -> None:
+    selection = await request.select()
+    async with request.open_queue() as queue, aclosing(selection.choose(queue.dead_letters())) as letters:
+        if as_json:
+            await _print_lines(letters, letter_to_document, limit)
+        else:
+            shown = await _take(letters, TABLE_ROWS if limit is None else limit)
+            Console().print(tabulate_letters(shown, selection.by_reason))
+    if limit is None or not as_json:
+        _refuse_missing(selection.missing)
+
+
+async def _show(request: DeadLetterRequest, *, as_json: bool) -> None:
+    if not request.uplink_ids and request.letter_filter.is_empty:
+        raise NotDoneError("which letter? Name an uplink id, as `sluice dead list` shows them, or give a filter")
+    selection, directory = await request.select(), await _find_directory(request)
+    async with request.open_queue() as queue, aclosing(selection.choose(queue.dead_letters())) as letters:
+        if as_json:
+            await _print_lines(letters, lambda letter: story_to_document(letter, directory))
+        else:
+            console = Console()
+            async for letter in letters:
+                console.print(tell_story(letter, directory), "")
+    _refuse_missing(selection.missing)
+
+
+async def _replay(request: DeadLetterRequest, rate: int, *, dry_run: bool) -> None:
+    chosen = await choose_letters(request, skip_cut=True)
+    Console().print(tabulate_counts(chosen.by_reason, title="would be replayed" if dry_run else "to be replayed"))
+    if not dry_run and chosen.letter_ids:
+        with _progress("Uplinks", len(chosen.letter_ids)) as advance:
+            async with request.open_queue() as queue, aclosing(pick_letters(queue, chosen.letter_ids)) as letters:
+                replayer = Replayer(queue, rate=rate, on_progress=advance)
+                try:
+                    await replayer.replay(letters)
+                finally:
+                    _say(f"{replayer.replayed:,} of {len(chosen.letter_ids):,} were replayed")
+    if chosen.cut:
+        raise NotDoneError(f"cannot be replayed, because a part is all that was kept: {_name_some(chosen.cut)}")
+    _refuse_missing(chosen.missing)
+
+
+async def _purge(request: DeadLetterRequest, *, yes: bool, dry_run: bool) -> None:
+    if not (yes or dry_run or sys.stdin.isatty()):
+        raise NotDoneError("nothing is purged without a terminal to ask at; give --yes if you are sure")
+    chosen = await choose_letters(request, skip_cut=False)
+    Console().print(tabulate_counts(chosen.by_reason, title="would be purged" if dry_run else "to be purged"))
+    if not dry_run and chosen.letter_ids:
+        if not (yes or _confirm(f"Give up {len(chosen.letter_ids):,} uplinks for good?")):
+            raise NotDoneError("nothing was purged")
+        with _progress("Letters", len(chosen.letter_ids)) as advance:
+            async with request.open_queue() as queue:
+                await purge(queue, chosen.letter_ids, on_progress=advance)
+        _say(f"{len(chosen.letter_ids):,} were purged")
+    _refuse_missing(chosen.missing)
+
+
+async def _report(doing: Coroutine[Any, Any, None]) -> int:
+    """Give the exit code, and say on standard error what could not be done."""
+    # What went on with the connections is no concern of an operator; that a letter could not be read is.
+    configure_logs(level="ERROR", json=False)
     try:
-        async with open_queue(
-            settings.queue,
-            prefix=settings.queue_prefix,
-            ladder=settings.ladder,
-            dead_letter_age=timedelta(days=settings.dead_letter_days),
-            name="sluice dead",
-        ) as queue:
-            await (_print_lines(queue) if as_json else _print_table(queue))
-    except (QueueUnavailableError, ValueError) as error:  # ValueError: a URL that no engine speaks
-        sys.stderr.write(f"sluice: {error}\n")
+        await doing
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at the end
+    except UNDOABLE as error:
+        _say(str(error))
         return 1
     return 0
 
 
-async def _print_lines(queue: Queue) -> None:
-    async for letter in queue.dead_letters():
-        sys.stdout.buffer.write(encode_entry(letter) + b"\n")
+async def _find_directory(request: DeadLetterRequest) -> Directory | None:
+    """Read the directory for what it adds to a story, which can do without."""
+    try:
+        return await request.read_directory()
+    except (DirectoryError, TlsError):
+        return None
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"sluice: {message}\n")
+
+
+async def _print_lines(
+    letters: AsyncIterator[DeadLetter], to_document: Callable[[DeadLetter], dict[str, Any]], limit: int | None = None
+) -> None:
+    printed = 0
+    async for letter in letters:
+        sys.stdout.buffer.write(orjson.dumps(to_document(letter), option=orjson.OPT_UTC_Z) + b"\n")
+        printed += 1
+        if printed == limit:
+            break
     sys.stdout.buffer.flush()
 
 
-async def _print_table(queue: Queue) -> None:
-    Console().print(tabulate_letters([letter async for letter in queue.dead_letters()]))
+async def _take(letters: AsyncIterator[DeadLetter], limit: int) -> list[DeadLetter]:
+    """Go through all of them, so that they are counted, and keep the first so many."""
+    taken: list[DeadLetter] = []
+    async for letter in letters:
+        if len(taken) < limit:
+            taken.append(letter)
+    return taken
 
 
-def tabulate_letters(letters: list[DeadLetter]) -> Table:
-    """Show one letter a row. What a device sent is kept from being taken for markup or for terminal codes."""
-    table = Table(title=f"dead letters: {len(letters):,}")
-    table.add_column("uplink id", no_wrap=True)  # to be copied whole, however narrow the terminal
-    for name in ("reason", "key", "died at", "attempts", "detail"):
-        table.add_column(name, overflow="fold")
-    for letter in letters:
-        table.add_row(
-            letter.uplink_id,
-            letter.reason,
-            letter.envelope.key_id if letter.envelope else "",
-            f"{letter.died_at:%Y-%m-%d %H:%M:%S}Z",
-            str(letter.attempts),
-            Text(shorten_detail(letter.detail)),
-        )
-    return table
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal; what is given is told how many more are done."""
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        bar = progress.add_task(what, total=total)
+        yield lambda count: progress.advance(bar, count)
 
 
-def shorten_detail(detail: str) -> str:
-    """Cut a detail to what a row shows, with everything that is not printable replaced."""
-    printable = "".join(character if character.isprintable() else "�" for character in detail)
-    return printable if len(printable) <= DETAIL_CHARACTERS else f"{printable[: DETAIL_CHARACTERS - 1]}…"
+def _confirm(question: str) -> bool:
+    try:
+        return Confirm.ask(question, console=Console(stderr=True), default=False)
+    except EOFError:
+        return False
+
+
+def _refuse_missing(uplink_ids: Sequence[str]) -> None:
+    if uplink_ids:
+        raise NotDoneError(f"not on the list: {_name_some(uplink_ids)}")
+
+
+def _name_some(uplink_ids: Sequence[str]) -> str:
+    more = len(uplink_ids) - NAMED_AT_ONCE
+    return ", ".join(uplink_ids[:NAMED_AT_ONCE]) + (f" and {more:,} more" if more > 0 else "")

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.curl import write_send_curl
 from cli.run import Running
 from registry.entries import KeyEntry, NetworkEntry, NewDevice, NewKey
 
@@ -77,7 +78,8 @@ async def show_demo(running: Running) -> None:
     console = Console(highlight=False)
     console.print(tabulate(landings))
     console.print(f"\nIt runs until Ctrl-C, and keeps everything in {running.settings.data}/. Try it:\n")
-    console.print(Text(write_curl(running.settings.ingest_port, keys[PLAIN_KEY].token)), soft_wrap=True)
+    url = f"http://127.0.0.1:{running.settings.ingest_port}"
+    console.print(Text(write_send_curl(url, keys[PLAIN_KEY].token, SERIALS[0])), soft_wrap=True)
 
 
 class Demo:
@@ -171,11 +173,3 @@ def tabulate(landings: Sequence[Landing]) -> Table:
             landing.sample.what, Text(f"{landing.status} {landing.message}", style), Text("\n".join(landing.places))
         )
     return table
-
-
-def write_curl(port: int, token: SecretStr) -> str:
-    """Give a command that sends one more uplink; one line, so that it can be copied."""
-    return (
-        f"curl http://127.0.0.1:{port}/uplink -H 'Authorization: {token.get_secret_value()}'"
-        """ -H 'Content-Type: application/json' -d '{"serial": "AA-BB-01", "payload": "0011AA", "port": 10}'"""
-    )

@@ -5,21 +5,24 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 
-from common.directory.file import FileDirectory
+from cli.directory import open_directory
 from common.directory.source import DirectorySource
+from common.health import Health
 from common.queue import open_queue
 from common.queue.protocol import Queue
 from common.role import Role
-from common.serving import bind, serve_http
+from common.serving import ServingOptions, allow_connections, bind, serve_http
 from common.settings import Settings
+from common.tls import ServerTls
 
 CreateRole: TypeAlias = Callable[[Settings, Queue, DirectorySource], Role]
 """A role's class: made of the settings and of what the roles of a process share."""
@@ -30,16 +33,10 @@ log = structlog.get_logger()
 async def run_role(settings: Settings, create: CreateRole) -> None:
     """Run one role on the queue and the directory that the settings name, until it is told to stop.
 
-    Raises DirectoryError, PortUnavailableError and QueueUrlError before anything starts.
+    Raises DirectoryError, PortUnavailableError, QueueUrlError and TlsError before anything starts.
     """
-    directory = open_file_directory(settings)
-    async with open_settings_queue(settings, create.__name__.lower()) as queue:
+    async with open_directory(settings) as directory, open_settings_queue(settings, create.__name__.lower()) as queue:
         await run_until_stopped(settings, directory, [create(settings, queue, directory)], on_hangup=directory.reload)
-
-
-def open_file_directory(settings: Settings) -> FileDirectory:
-    """Read the directory's file; raises DirectoryError."""
-    return FileDirectory(settings.directory, os.environ, downstream_url=settings.downstream)
 
 
 def open_settings_queue(settings: Settings, name: str) -> AbstractAsyncContextManager[Queue]:
@@ -50,27 +47,37 @@ def open_settings_queue(settings: Settings, name: str) -> AbstractAsyncContextMa
         ladder=settings.ladder,
         dead_letter_age=timedelta(days=settings.dead_letter_days),
         name=f"sluice {name} {os.getpid()}",
+        tls=settings.tls,
     )
 
 
 async def run_until_stopped(
     settings: Settings,
-    directory: DirectorySource,
+    directory: DirectorySource | None,
     roles: Sequence[Role],
     *,
     on_hangup: Callable[[], None] = lambda: None,
     meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
-    """Run the roles until SIGTERM or SIGINT; SIGHUP calls ``on_hangup``, and ``meanwhile`` runs beside them once."""
+    """Run the roles until SIGTERM or SIGINT; SIGHUP calls ``on_hangup``, and ``meanwhile`` runs beside them once.
+
+    Raises PortUnavailableError and TlsError before anything starts.
+    """
+    tls = ServerTls(settings.tls)
+    options = ServingOptions(settings.shutdown_timeout, settings.connections_limit, tls.context)
+    allow_connections(settings.connections_limit * len(roles))
     listeners = [bind(settings.host, role.port) for role in roles]
     log.info("process.started", pid=os.getpid(), **_describe(settings))
-    stopping = _own_signals(on_hangup)
+    stop = _Stop()
+    _own_signals(stop, on_hangup, tls.reload)
     async with asyncio.TaskGroup() as tasks:
-        background = [tasks.create_task(directory.watch())]
+        background = [tasks.create_task(_drain(stop, [role.health for role in roles], settings.drain_delay))]
+        if directory is not None:
+            background.append(tasks.create_task(directory.watch()))
         if meanwhile is not None:
             background.append(tasks.create_task(meanwhile()))
         running = [
-            tasks.create_task(_run_beside_server(role, listener, settings.shutdown_timeout, stopping))
+            tasks.create_task(_run_beside_server(role, directory, listener, options, stop))
             for role, listener in zip(roles, listeners, strict=True)
         ]
         await asyncio.wait(running)
@@ -79,38 +86,73 @@ async def run_until_stopped(
     log.info("process.stopped", pid=os.getpid())
 
 
-async def _run_beside_server(role: Role, listener: socket.socket, grace: float, stopping: asyncio.Event) -> None:
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """A stop in two steps: first the process says that it drains, and goes on; then it takes nothing more."""
+
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def tell(self) -> None:
+        """Begin to drain; whoever tells it twice does not want to wait."""
+        if self.draining.is_set():
+            self.stopping.set()
+        self.draining.set()
+
+
+async def _drain(stop: _Stop, healths: Sequence[Health], seconds: float) -> None:
+    """Say that the process drains, and give load balancers these seconds to notice before it stops."""
+    await stop.draining.wait()
+    log.info("process.draining", seconds=seconds)
+    for health in healths:
+        health.draining = True
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.stopping.wait(), seconds)
+    stop.stopping.set()
+
+
+async def _run_beside_server(
+    role: Role, directory: DirectorySource | None, listener: socket.socket, options: ServingOptions, stop: _Stop
+) -> None:
     """Run one role beside its HTTP server, which goes on answering until the role is through."""
     serving_ends = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(serve_http(role.app, listener, role=role.health.role, stopping=serving_ends, grace=grace))
-        async with _noted_draining(role, stopping):
-            await role.run(stopping)
+        tasks.create_task(
+            serve_http(
+                role.app,
+                listener,
+                options,
+                role=role.health.role,
+                draining=stop.draining,
+                stopping=serving_ends,
+            )
+        )
+        if directory is None or await _is_read_before(stop.stopping, directory):
+            await role.run(stop.stopping)
         serving_ends.set()
 
 
-@asynccontextmanager
-async def _noted_draining(role: Role, stopping: asyncio.Event) -> AsyncIterator[None]:
-    async def note() -> None:
-        await stopping.wait()
-        role.health.draining = True
-
-    noting = asyncio.create_task(note())
-    try:
-        yield
-    finally:
-        noting.cancel()
+async def _is_read_before(stopping: asyncio.Event, directory: DirectorySource) -> bool:
+    """Wait for the directory's first good copy: until then a role answers that it is not ready, and does nothing."""
+    waiting = [asyncio.create_task(directory.wait_until_read()), asyncio.create_task(stopping.wait())]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    return directory.is_read
 
 
-def _own_signals(on_hangup: Callable[[], None]) -> asyncio.Event:
+def _own_signals(stop: _Stop, *on_hangup: Callable[[], None]) -> None:
     """Have SIGTERM and SIGINT stop the process in order, and SIGHUP call back."""
-    stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, stop.tell)
+
+    def hang_up() -> None:
+        for call in on_hangup:
+            call()
+
     with contextlib.suppress(AttributeError):  # Windows has no SIGHUP
-        loop.add_signal_handler(signal.SIGHUP, on_hangup)
-    return stopping
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
 
 
 def _describe(settings: Settings) -> dict[str, object]:

@@ -5,7 +5,9 @@ from typing import Any
 
 import httpx
 
-from cli.process import open_file_directory, open_settings_queue, run_until_stopped
+from cli.directory import open_directory
+from cli.process import open_settings_queue, run_until_stopped
+from cli.registry import create_registry, tell_profile_token
 from cli.registry_directory import RegistryDirectory
 from common.queue.protocol import Queue
 from common.settings import Settings
@@ -34,16 +36,11 @@ async def run_with_registry(settings: Settings, meanwhile: Meanwhile | None = No
 
     The worker reaches the registry by a call and not through a socket; the request and the answer are the same.
     """
-    async with (
-        Registry(settings.data, port=settings.registry_port, secret_key=settings.secret_key) as registry,
-        open_settings_queue(settings, "run") as queue,
-    ):
+    async with create_registry(settings) as registry, open_settings_queue(settings, "run") as queue:
         directory = await RegistryDirectory.open(registry, f"http://registry:{settings.registry_port}")
         ingest = Ingest(settings, queue, directory)
         worker = Worker(settings, queue, directory, transport=httpx.ASGITransport(registry.app))
-        if registry.first_start is not None:  # it is kept as a hash, and told this once
-            token = registry.first_start.profile_token.get_secret_value()
-            print(f"The token of the first profile, shown this once: {token}", flush=True)  # noqa: T201 - for a person
+        tell_profile_token(settings, registry)
         running = Running(settings, registry, directory, queue, ingest)
         await run_until_stopped(
             settings,
@@ -53,9 +50,8 @@ async def run_with_registry(settings: Settings, meanwhile: Meanwhile | None = No
         )
 
 
-async def run_with_file(settings: Settings) -> None:
-    """Run ingest and worker with the directory of a file, whose downstream is elsewhere: an edge box."""
-    directory = open_file_directory(settings)
-    async with open_settings_queue(settings, "run") as queue:
+async def run_with_directory(settings: Settings) -> None:
+    """Run ingest and worker with the directory of a file or of a registry elsewhere: an edge box."""
+    async with open_directory(settings) as directory, open_settings_queue(settings, "run") as queue:
         roles = [create(settings, queue, directory) for create in (Ingest, Worker)]
         await run_until_stopped(settings, directory, roles, on_hangup=directory.reload)

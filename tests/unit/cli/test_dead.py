@@ -1,157 +1,366 @@
-"""``sluice dead list``: what it shows of the dead letters."""
+"""``sluice dead``: what each command does to the letters, what it says, and its exit code."""
 
 import io
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from rich.console import Console
 
 from cli import dead as module
-from cli.dead import DETAIL_CHARACTERS, list_dead, shorten_detail, tabulate_letters
-from common.dead_letter import DeadLetter, entry_to_document
-from common.envelope import Envelope
-from common.queue.protocol import QueueUnavailableError
+from cli import dead_selection
+from cli.dead import TABLE_ROWS, app, list_dead, purge_dead, replay_dead, show_dead
+from cli.dead_filter import LetterFilter
+from cli.dead_story import letter_to_document
+from cli.deployment import Deployment
+from common.dead_letter import DeadLetter, Disposition
+from common.queue.protocol import QueueMissingError, QueueUnavailableError
 from common.reason import Reason
 from common.settings import Settings
+from tests.support.letters import GROUP, build_frame_letter, build_letter
 from tests.support.queues import FakeQueue
 
-DIED_AT = datetime(2026, 11, 21, 1, 23, 45, 702345, tzinfo=UTC)
+DIRECTORY = """
+[downstream]
+url = "http://downstream"
 
+[networks.lorawan]
+token = "n-lorawan"
 
-def letter_of(index: int = 0, *, detail: str = "Device Not Found", frame: bytes | None = None) -> DeadLetter:
-    envelope = Envelope("6a1f0c52d3b19e4477aa01c9", "factory", DIED_AT, {}, [(index, {"devaddr": "12BAB34B55"})])
-    return DeadLetter(
-        uplink_id="frame/0b3c6d0e" if frame else f"6a1f0c52d3b19e4477aa01c9/{index}",
-        reason=Reason.ENVELOPE_UNSUPPORTED if frame else Reason.SERIAL_UNKNOWN,
-        detail=detail,
-        attempts=3,
-        first_seen=DIED_AT,
-        died_at=DIED_AT,
-        envelope=None if frame else envelope,
-        frame=frame,
-    )
+[networks.plain]
+token = "n-plain"
 
+[authorizations.factory]
+token = "at-factory"
+network = "lorawan"
+additional_parameters = "serial=devaddr"
 
-def render(letters: list[DeadLetter], *, width: int = 200) -> str:
-    console = Console(file=io.StringIO(), width=width)
-    console.print(tabulate_letters(letters))
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+[authorizations.office]
+token = "at-office"
+network = "plain"
+"""
 
+OFFICE = LetterFilter(key=("office",))
 
-class AbsentQueue(FakeQueue):
-    """A queue whose broker is away."""
-
-    async def dead_letters(self) -> AsyncIterator[DeadLetter]:
-        raise QueueUnavailableError("RabbitMQ cannot be used")
-        yield
+Opened = list[dict[str, Any]]
 
 
 @pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeQueue], list[dict[str, Any]]]:
-    """Have the command find this queue; gives what it was opened with."""
+def opened() -> Opened:
+    """What the queue was opened with, each time."""
+    return []
 
-    def serve(queue: FakeQueue) -> list[dict[str, Any]]:
-        opened: list[dict[str, Any]] = []
 
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch, opened: Opened) -> Callable[[FakeQueue], None]:
+    """Have the command find this queue."""
+
+    def serve(queue: FakeQueue) -> None:
         @asynccontextmanager
         async def open_queue(url: str, **options: object) -> AsyncIterator[FakeQueue]:
             opened.append({"url": url, **options})
             yield queue
 
-        monkeypatch.setattr(module, "open_queue", open_queue)
-        return opened
+        monkeypatch.setattr(dead_selection, "open_queue", open_queue)
 
     # It would replace the handlers that pytest listens with.
     monkeypatch.setattr(module, "configure_logs", lambda **_: None)
     return serve
 
 
-async def test_each_line_of_json_is_one_letter_in_the_order_of_the_queue(
-    serve: Callable[[FakeQueue], object], capfdbinary: pytest.CaptureFixture[bytes]
-) -> None:
+@pytest.fixture
+def queue(serve: Callable[[FakeQueue], None]) -> FakeQueue:
+    """Three letters: of two uplinks of a factory, and of one of an office."""
     queue = FakeQueue()
-    queue.letters = [letter_of(1), letter_of(0), letter_of(frame=b'{"version":7}')]
+    queue.letters = [build_letter(1), build_letter(0, key="office"), build_letter(2, reason=Reason.VALUE_REFUSED)]
     serve(queue)
+    return queue
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Deployment:
+    """A directory with the keys of these letters."""
+    path = tmp_path / "sluice.toml"
+    path.write_text(DIRECTORY)
+    return Deployment(directory=str(path))
+
+
+class Terminal(io.StringIO):
+    """Standard input of a person who answers."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(text))
+
+
+def ids(letters: list[DeadLetter]) -> list[str]:
+    return [letter.uplink_id for letter in letters]
+
+
+async def test_each_line_of_json_is_one_letter_in_the_order_of_the_queue(
+    queue: FakeQueue, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    queue.letters.append(build_frame_letter())
     assert await list_dead(as_json=True) == 0
     lines = capfdbinary.readouterr().out.splitlines()
-    expected = [
-        orjson.loads(orjson.dumps(entry_to_document(letter), option=orjson.OPT_UTC_Z)) for letter in queue.letters
-    ]
-    assert [orjson.loads(line) for line in lines] == expected
-
-
-async def test_the_queue_is_opened_as_the_settings_say(serve: Callable[[FakeQueue], list[dict[str, Any]]]) -> None:
-    opened = serve(FakeQueue())
-    settings = Settings(queue="amqp://broker/", queue_prefix="edge", dead_letter_days=7.0)
-    await list_dead(settings=settings)
-    assert opened == [
-        {
-            "url": "amqp://broker/",
-            "prefix": "edge",
-            "ladder": settings.ladder,
-            "dead_letter_age": timedelta(days=7),
-            "name": "sluice dead",
-        }
+    assert [orjson.loads(line) for line in lines] == [
+        orjson.loads(orjson.dumps(letter_to_document(letter), option=orjson.OPT_UTC_Z)) for letter in queue.letters
     ]
 
 
-async def test_a_list_leaves_the_letters_where_they_are(serve: Callable[[FakeQueue], object]) -> None:
+@pytest.mark.usefixtures("queue")
+async def test_an_existing_queue_is_opened_as_the_flags_and_the_settings_say(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLUICE_QUEUE_PREFIX", "edge")
+    monkeypatch.setenv("SLUICE_DEAD_LETTER_DAYS", "7")
+    await list_dead(where=Deployment(queue="amqp://broker/"))
+    [options] = opened
+    assert options.pop("name").startswith("sluice dead ")
+    assert options == {
+        "url": "amqp://broker/",
+        "prefix": "edge",
+        "ladder": Settings().ladder,
+        "dead_letter_age": timedelta(days=7),
+        "tls": Settings().tls,
+        "existing_only": True,
+    }
+
+
+async def test_what_only_looks_leaves_the_letters_where_they_are(queue: FakeQueue) -> None:
+    before = list(queue.letters)
+    await list_dead()
+    await show_dead(f"{GROUP}/1")
+    await replay_dead(dry_run=True)
+    await purge_dead(dry_run=True)
+    assert (queue.letters, queue.published) == (before, [])
+
+
+@pytest.mark.parametrize("error", [QueueUnavailableError("away"), QueueMissingError("there is no queue")])
+async def test_a_queue_that_cannot_be_read_is_an_error_on_standard_error(
+    serve: Callable[[FakeQueue], None], capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    class Broken(FakeQueue):
+        async def dead_letters(self) -> AsyncIterator[DeadLetter]:
+            raise error
+            yield
+
+    serve(Broken())
+    for command in (list_dead(as_json=True), replay_dead(), purge_dead(yes=True), show_dead("a/0")):
+        assert await command == 1
+        assert capsys.readouterr() == ("", f"sluice: {error}\n")
+
+
+async def test_a_limit_ends_the_json_and_shortens_the_table(
+    queue: FakeQueue, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await list_dead(as_json=True, limit=2)
+    assert len(capfd.readouterr().out.splitlines()) == 2
+    await list_dead(limit=2)
+    assert "dead letters: 3, the first 2 are shown" in capfd.readouterr().out
+    assert len(queue.letters) == 3
+
+
+async def test_a_table_shows_no_more_than_a_person_reads(
+    serve: Callable[[FakeQueue], None], capfd: pytest.CaptureFixture[str]
+) -> None:
     queue = FakeQueue()
-    queue.letters = [letter_of(0), letter_of(1)]
+    queue.letters = [build_letter(index) for index in range(TABLE_ROWS + 1)]
     serve(queue)
     await list_dead()
-    assert queue.letters == [letter_of(0), letter_of(1)]
+    assert f"dead letters: {TABLE_ROWS + 1}, the first {TABLE_ROWS} are shown" in capfd.readouterr().out
 
 
-async def test_a_queue_that_is_away_is_an_error_on_standard_error(
-    serve: Callable[[FakeQueue], object], capsys: pytest.CaptureFixture[str]
+async def test_a_filter_that_no_letter_fits_is_no_error(queue: FakeQueue) -> None:
+    assert queue.letters
+    assert await list_dead(which=LetterFilter(key=("nobody",))) == 0
+    assert await replay_dead(which=LetterFilter(key=("nobody",))) == 0
+    assert await purge_dead(which=LetterFilter(key=("nobody",)), yes=True) == 0
+    assert len(queue.letters) == 3
+
+
+async def test_an_uplink_that_is_not_on_the_list_is_named_and_the_others_are_dealt_with(
+    queue: FakeQueue, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    serve(AbsentQueue())
-    assert await list_dead(as_json=True) == 1
-    assert capsys.readouterr() == ("", "sluice: RabbitMQ cannot be used\n")
+    assert await replay_dead(f"{GROUP}/1", f"{GROUP}/9") == 1
+    assert f"not on the list: {GROUP}/9" in capsys.readouterr().err
+    assert ids(queue.letters) == [f"{GROUP}/0", f"{GROUP}/2"]
 
 
-def test_a_row_shows_the_uplink_its_reason_key_time_attempts_and_detail() -> None:
-    [row] = [line for line in render([letter_of(4)]).splitlines() if "6a1f" in line]
-    cells = [cell.strip() for cell in row.strip("│").split("│")]
-    assert cells == [
-        "6a1f0c52d3b19e4477aa01c9/4",
-        "serial_unknown",
-        "factory",
-        "2026-11-21 01:23:45Z",
-        "3",
-        "Device Not Found",
-    ]
+async def test_a_network_is_found_in_the_directory(
+    queue: FakeQueue, directory: Deployment, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert await list_dead(which=LetterFilter(network=("plain",)), as_json=True, where=directory) == 0
+    assert [orjson.loads(line)["uplink_id"] for line in capfd.readouterr().out.splitlines()] == [f"{GROUP}/0"]
+    assert queue.letters
 
 
-def test_a_letter_of_a_whole_frame_has_no_key() -> None:
-    assert "frame/0b3c6d0e" in render([letter_of(frame=b"?")])
+@pytest.mark.usefixtures("queue")
+async def test_a_network_that_is_not_in_the_directory_is_an_error_that_names_those_that_are(
+    directory: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await list_dead(which=LetterFilter(network=("lora",)), where=directory) == 1
+    assert "no network 'lora'; it has lorawan, plain" in capsys.readouterr().err
 
 
-def test_the_title_counts_the_letters() -> None:
-    assert "dead letters: 2" in render([letter_of(0), letter_of(1)])
+@pytest.mark.usefixtures("queue")
+async def test_a_network_without_a_directory_that_can_be_read_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = Deployment(directory=str(tmp_path / "missing.toml"))
+    assert await purge_dead(which=LetterFilter(network=("plain",)), yes=True, where=where) == 1
+    error = capsys.readouterr().err
+    assert "--network needs the directory" in error
+    assert "missing.toml" in error
 
 
-def test_an_uplink_id_is_whole_on_a_narrow_terminal() -> None:
-    assert "6a1f0c52d3b19e4477aa01c9/0" in render([letter_of(0)], width=80)
+@pytest.mark.usefixtures("queue")
+async def test_a_serial_without_a_directory_is_looked_for_and_that_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    where = Deployment(directory=str(tmp_path / "missing.toml"))
+    assert await list_dead(which=LetterFilter(serial=("12BAB34B55",)), where=where) == 0
+    output = capfd.readouterr()
+    assert "dead letters: 3" in output.out
+    assert "common names" in output.err
 
 
-def test_what_a_device_sent_is_not_taken_for_markup() -> None:
-    assert "serial '[red]'" in render([letter_of(detail="serial '[red]'")])
+@pytest.mark.usefixtures("queue")
+async def test_a_story_needs_an_uplink_or_a_filter(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await show_dead() == 1
+    assert "which letter?" in capsys.readouterr().err
 
 
-def test_a_detail_that_fits_is_shown_whole() -> None:
-    assert shorten_detail("x" * DETAIL_CHARACTERS) == "x" * DETAIL_CHARACTERS
+@pytest.mark.usefixtures("queue")
+async def test_a_story_is_told_of_each_letter_that_is_meant(capfd: pytest.CaptureFixture[str]) -> None:
+    assert await show_dead(which=LetterFilter(reason=(Reason.SERIAL_UNKNOWN,))) == 0
+    story = capfd.readouterr().out
+    assert f"{GROUP}/0" in story
+    assert f"{GROUP}/1" in story
+    assert f"{GROUP}/2" not in story
+    assert await show_dead(f"{GROUP}/2", as_json=True) == 0
+    assert orjson.loads(capfd.readouterr().out)["serial"] == "12BAB34B55"
 
 
-def test_a_longer_detail_is_cut_and_says_so() -> None:
-    assert shorten_detail("x" * (DETAIL_CHARACTERS + 1)) == "x" * (DETAIL_CHARACTERS - 1) + "…"
+async def test_what_is_replayed_is_in_the_work_queue_and_off_the_list(
+    queue: FakeQueue, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert await replay_dead(which=OFFICE) == 0
+    assert [envelope.items[0][0] for envelope in queue.accepted()] == [0]
+    assert ids(queue.letters) == [f"{GROUP}/1", f"{GROUP}/2"]
+    assert [disposition for _, disposition in queue.marks] == [Disposition.REPLAYED]
+    output = capfd.readouterr()
+    assert "serial_unknown" in output.out
+    assert "1 of 1 were replayed" in output.err
 
 
-def test_terminal_codes_and_line_ends_do_not_reach_the_terminal() -> None:
-    assert shorten_detail("serial '\x1b[31m\n'") == "serial '�[31m�'"
+async def test_a_dry_run_says_what_would_be_done_by_reason(queue: FakeQueue, capfd: pytest.CaptureFixture[str]) -> None:
+    assert queue.letters
+    assert await replay_dead(dry_run=True) == 0
+    assert "would be replayed" in capfd.readouterr().out
+    assert await purge_dead(dry_run=True) == 0
+    assert "would be purged" in capfd.readouterr().out
+
+
+async def test_a_letter_that_is_cut_is_named_and_stays_while_the_others_are_replayed(
+    queue: FakeQueue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue.letters.append(build_frame_letter(b'{"vers', uplink_id=f"{GROUP}/7"))
+    assert await replay_dead() == 1
+    assert ids(queue.letters) == [f"{GROUP}/7"]
+    assert f"cannot be replayed, because a part is all that was kept: {GROUP}/7" in capsys.readouterr().err
+
+
+async def test_what_died_again_since_it_was_counted_is_left_to_the_next_replay(
+    serve: Callable[[FakeQueue], None],
+) -> None:
+    """Else a replay of what is hopeless would have no end."""
+    first = build_letter()
+    second = replace(first, died_at=first.died_at + timedelta(seconds=1))
+
+    class DyingAgain(FakeQueue):
+        async def dead_letters(self) -> AsyncIterator[DeadLetter]:
+            yield self.letters.pop(0)
+
+    queue = DyingAgain()
+    queue.letters = [first, second]
+    serve(queue)
+    assert await replay_dead() == 0
+    assert queue.published == []
+
+
+async def test_a_replay_that_ends_early_says_how_far_it_came(
+    queue: FakeQueue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue.refuse(QueueUnavailableError("the broker is away"))
+    assert await replay_dead() == 1
+    assert capsys.readouterr().err == "sluice: 0 of 3 were replayed\nsluice: the broker is away\n"
+    assert len(queue.letters) == 3
+
+
+async def test_a_purge_without_a_terminal_is_refused_unless_it_is_meant(
+    queue: FakeQueue, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    assert await purge_dead(which=OFFICE) == 1
+    assert "--yes" in capsys.readouterr().err
+    assert len(queue.letters) == 3
+    assert await purge_dead(which=OFFICE, yes=True) == 0
+    assert ids(queue.letters) == [f"{GROUP}/1", f"{GROUP}/2"]
+    assert [disposition for _, disposition in queue.marks] == [Disposition.PURGED]
+    assert queue.published == []
+
+
+@pytest.mark.parametrize(("text", "code", "left"), [("y\n", 0, 0), ("n\n", 1, 3), ("\n", 1, 3), ("", 1, 3)])
+async def test_a_purge_on_a_terminal_asks_and_takes_only_yes(
+    queue: FakeQueue, monkeypatch: pytest.MonkeyPatch, text: str, code: int, left: int
+) -> None:
+    answer(monkeypatch, text)
+    assert await purge_dead() == code
+    assert len(queue.letters) == left
+
+
+@pytest.mark.usefixtures("queue")
+async def test_nobody_is_asked_while_the_queue_is_open(monkeypatch: pytest.MonkeyPatch, opened: Opened) -> None:
+    """Whoever thinks for a minute would lose the connection: it sends no heartbeats meanwhile."""
+    opened_when_asked: list[int] = []
+
+    def confirm(_: str) -> bool:
+        opened_when_asked.append(len(opened))
+        return True
+
+    answer(monkeypatch, "")
+    monkeypatch.setattr(module, "_confirm", confirm)
+    assert await purge_dead() == 0
+    assert (opened_when_asked, len(opened)) == ([1], 2)
+
+
+@pytest.mark.parametrize("command", ["list", "show", "replay", "purge"])
+def test_every_command_takes_the_same_filters(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    app([command, "--help"], exit_on_error=False, result_action="return_value")
+    usage = capsys.readouterr().out
+    for flag in ("--reason", "--key", "--network", "--serial", "--older-than", "--younger-than", "UPLINK_IDS"):
+        assert flag in usage
+    for flag in ("--queue", "--queue-prefix", "--directory"):
+        assert flag in usage
+
+
+def test_a_filter_is_read_from_the_command_line() -> None:
+    _, bound, _ = app.parse_args(
+        "replay a/0 --reason serial_unknown --reason value_refused --older-than 2h --key factory --rate 5",
+        exit_on_error=False,
+        print_error=False,
+    )
+    assert bound.args == ("a/0",)
+    assert bound.kwargs["rate"] == 5
+    assert bound.kwargs["which"] == LetterFilter(
+        reason=(Reason.SERIAL_UNKNOWN, Reason.VALUE_REFUSED), key=("factory",), older_than=timedelta(hours=2)
+    )

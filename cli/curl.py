@@ -1,0 +1,20 @@
+"""The ``curl`` lines that a person copies to send an uplink, and to read what came of it."""
+
+import json
+import shlex
+
+from pydantic import SecretStr
+
+
+def write_send_curl(ingest_url: str, key: SecretStr, serial: str) -> str:
+    """Give a command that sends one uplink of this device; one line, so that it can be copied."""
+    body = json.dumps({"serial": serial, "payload": "0011AA", "port": 10})
+    return (
+        f"curl {shlex.quote(ingest_url + '/uplink')} -H 'Authorization: {key.get_secret_value()}'"
+        f" -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    )
+
+
+def write_read_curl(registry_url: str, device_token: SecretStr) -> str:
+    """Give a command that shows what the registry has of this device."""
+    return f"curl {shlex.quote(registry_url + '/data')} -H 'Device-Token: {device_token.get_secret_value()}'"

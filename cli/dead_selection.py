@@ -1,0 +1,112 @@
+"""The letters that a command of ``sluice dead`` is about: where they are, and which of them."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from cli.dead_filter import LetterFilter, LetterSelection
+from cli.deployment import Deployment
+from cli.directory import open_directory
+from common.dead_letter import DeadLetter, LetterId
+from common.directory.model import Directory
+from common.directory.problems import DirectoryError
+from common.queue import open_queue
+from common.queue.protocol import Queue
+from common.reason import Reason
+from common.tls import TlsError
+
+
+class NotDoneError(Exception):
+    """Something that was asked for was not done; the message says what, and why."""
+
+
+class DeadLetterRequest:
+    """What every command is told: which letters, and where they are."""
+
+    def __init__(self, uplink_ids: Sequence[str], which: LetterFilter | None, where: Deployment | None) -> None:
+        self.letter_filter = which or LetterFilter()
+        self.uplink_ids = tuple(dict.fromkeys(uplink_ids))
+        self._settings = (where or Deployment()).read_settings()
+
+    def open_queue(self) -> AbstractAsyncContextManager[Queue]:
+        """Open the queue, and make none: a name that was mistyped must not look like a list that is empty."""
+        return open_queue(
+            self._settings.queue,
+            prefix=self._settings.queue_prefix,
+            ladder=self._settings.ladder,
+            dead_letter_age=timedelta(days=self._settings.dead_letter_days),
+            name=f"sluice dead {os.getpid()}",
+            tls=self._settings.tls,
+            existing_only=True,
+        )
+
+    async def select(self) -> LetterSelection:
+        """Give the selection. Raises :class:`NotDoneError` when it needs a directory that cannot be read."""
+        directory = None
+        if self.letter_filter.network:
+            directory = await self._require_networks()
+        elif self.letter_filter.serial:
+            directory = await self._prefer_directory()
+        return LetterSelection(frozenset(self.uplink_ids), self.letter_filter, directory, datetime.now(UTC))
+
+    async def read_directory(self) -> Directory:
+        """Read the directory as it is today. Raises :class:`DirectoryError` and :class:`TlsError`."""
+        async with open_directory(self._settings) as directory:
+            await directory.refresh()
+            if not directory.is_read:
+                raise DirectoryError(str(directory.degraded))
+            return directory.current
+
+    async def _require_networks(self) -> Directory:
+        try:
+            directory = await self.read_directory()
+        except (DirectoryError, TlsError) as error:
+            raise NotDoneError(f"--network needs the directory, which cannot be read: {error}") from error
+        if unknown := [name for name in self.letter_filter.network if directory.network(name) is None]:
+            known = ", ".join(sorted(network.id for network in directory.networks)) or "none"
+            raise NotDoneError(f"the directory has no network {unknown[0]!r}; it has {known}")
+        return directory
+
+    async def _prefer_directory(self) -> Directory | None:
+        try:
+            return await self.read_directory()
+        except (DirectoryError, TlsError) as error:
+            sys.stderr.write(f"sluice: serials are looked for under their common names, for want of a map: {error}\n")
+            return None
+
+
+@dataclass(slots=True)
+class ChosenLetters:
+    """The letters that are to be changed: found once, so that what was counted is what is done."""
+
+    letter_ids: set[LetterId] = field(default_factory=set)
+    by_reason: Counter[Reason] = field(default_factory=Counter)
+    cut: list[str] = field(default_factory=list)
+    """Uplinks whose letters hold only the beginning of the message that they came in."""
+    missing: list[str] = field(default_factory=list)
+    """Uplinks that were named and are not on the list."""
+
+
+async def choose_letters(request: DeadLetterRequest, *, skip_cut: bool) -> ChosenLetters:
+    """Go through the list once; ``skip_cut``: those that are cut are not wanted, and are named instead."""
+    selection, chosen = await request.select(), ChosenLetters()
+    async with request.open_queue() as queue, aclosing(selection.choose(queue.dead_letters())) as letters:
+        async for letter in letters:
+            if skip_cut and letter.is_cut:
+                chosen.cut.append(letter.uplink_id)
+            else:
+                chosen.letter_ids.add(letter.id)
+                chosen.by_reason[letter.reason] += 1
+    chosen.missing = selection.missing
+    return chosen
+
+
+async def pick_letters(queue: Queue, letter_ids: set[LetterId]) -> AsyncGenerator[DeadLetter]:
+    """Give the letters that were chosen as they are read again: all of them may be more than there is memory."""
+    async for letter in queue.dead_letters():
+        if letter.id in letter_ids:
+            yield letter

@@ -1,0 +1,156 @@
+"""Dead letters for people: a row of a table, counts by reason, and the whole story of one. No I/O."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import orjson
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cli.dead_filter import find_key, read_serial
+from common.dead_letter import DeadLetter, Death, entry_to_document
+from common.directory.model import Directory
+from common.reason import Reason
+from common.remedy import find_remedy
+
+DETAIL_CHARACTERS = 80
+"""How much of a letter's detail a row shows; ``show`` and ``--json`` have all of it."""
+
+FRAME_CHARACTERS = 2_000
+"""How much of a frame that nobody could read is shown; ``--json`` has all of it."""
+
+
+def letter_to_document(letter: DeadLetter) -> dict[str, Any]:
+    """Give the JSON object of a letter, with its history."""
+    return entry_to_document(letter) | {"history": [asdict(death) for death in letter.history]}
+
+
+def story_to_document(letter: DeadLetter, directory: Directory | None) -> dict[str, Any]:
+    """Give the JSON object of a letter with what is known beside it."""
+    key = find_key(letter, directory)
+    return letter_to_document(letter) | {
+        "serial": _find_serial(letter, directory),
+        "network": None if key is None else key.network,
+        "remedy": find_remedy(letter.reason),
+    }
+
+
+def tabulate_letters(letters: Sequence[DeadLetter], by_reason: Mapping[Reason, int]) -> Table:
+    """Show one letter a row, of all those that ``by_reason`` counts.
+
+    What a device sent is kept from being taken for markup or for terminal codes.
+    """
+    total = sum(by_reason.values())
+    shown = "" if len(letters) == total else f", the first {len(letters):,} are shown"
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in _sort_counts(by_reason))
+    table = Table(title=f"dead letters: {total:,}{shown}", caption=reasons, caption_justify="left")
+    table.add_column("uplink id", no_wrap=True)  # to be copied whole, however narrow the terminal
+    for name in ("reason", "key", "died at", "attempts", "detail"):
+        table.add_column(name, overflow="fold")
+    for letter in letters:
+        table.add_row(
+            clean_text(letter.uplink_id),
+            letter.reason,
+            clean_text(letter.envelope.key_id) if letter.envelope else "",
+            format_time(letter.died_at),
+            str(letter.attempts),
+            clean_text(letter.detail, limit=DETAIL_CHARACTERS),
+        )
+    return table
+
+
+def tabulate_counts(by_reason: Mapping[Reason, int], *, title: str) -> Table:
+    """Show how many letters there are of each reason, the most frequent first."""
+    table = Table(title=title, show_footer=True)
+    table.add_column("reason", footer="all")
+    table.add_column("letters", footer=f"{sum(by_reason.values()):,}", justify="right")
+    for reason, count in _sort_counts(by_reason):
+        table.add_row(reason, f"{count:,}")
+    return table
+
+
+def tell_story(letter: DeadLetter, directory: Directory | None) -> RenderableType:
+    """Show everything that is known about one letter, and what to do about it."""
+    parts: list[RenderableType] = [_tabulate_facts(letter, directory)]
+    if letter.history:
+        parts.append(_tabulate_history(letter.history))
+    parts.append(_show_content(letter))
+    return Group(*parts)
+
+
+def format_time(time: datetime) -> str:
+    """Write a time for people, in UTC."""
+    return f"{time:%Y-%m-%d %H:%M:%S}Z"
+
+
+def clean_text(text: str, *, limit: int | None = None, keep: Collection[str] = ()) -> Text:
+    """Give a text that is safe to show, cut to ``limit``; what is not printable, nor in ``keep``, is replaced."""
+    cut = text if limit is None or len(text) <= limit else f"{text[: limit - 1]}…"
+    return Text("".join(character if character.isprintable() or character in keep else "�" for character in cut))
+
+
+def _tabulate_facts(letter: DeadLetter, directory: Directory | None) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _list_facts(letter, directory):
+        table.add_row(name, clean_text(value))
+    return table
+
+
+def _list_facts(letter: DeadLetter, directory: Directory | None) -> Iterable[tuple[str, str]]:
+    yield "uplink id", letter.uplink_id
+    yield "reason", letter.reason
+    yield "detail", letter.detail
+    yield "what to do", find_remedy(letter.reason)
+    yield "attempts", str(letter.attempts)
+    if letter.envelope is not None:
+        yield "arrived at", format_time(letter.envelope.arrived_at)
+    yield "first tried at", format_time(letter.first_seen)
+    yield "died at", format_time(letter.died_at)
+    if letter.envelope is not None:
+        yield "key", letter.envelope.key_id
+        if (key := find_key(letter, directory)) is not None:
+            yield "network", key.network
+        yield "serial", _find_serial(letter, directory) or "none was found"
+        if letter.envelope.query:
+            yield "query", orjson.dumps(letter.envelope.query).decode()
+
+
+def _find_serial(letter: DeadLetter, directory: Directory | None) -> str | None:
+    uplinks = [] if letter.envelope is None else letter.envelope.uplinks()
+    return next((serial for uplink in uplinks if (serial := read_serial(uplink, find_key(letter, directory)))), None)
+
+
+def _tabulate_history(history: Iterable[Death]) -> Table:
+    table = Table(title="what happened before", title_justify="left")
+    for name in ("died at", "reason", "attempts", "detail", "then"):
+        table.add_column(name, overflow="fold")
+    for death in history:
+        then = "died again by itself"
+        if death.disposition is not None and death.marked_at is not None:
+            then = f"{death.disposition} at {format_time(death.marked_at)}"
+        table.add_row(
+            format_time(death.died_at), death.reason, str(death.attempts), clean_text(death.detail), Text(then)
+        )
+    return table
+
+
+def _show_content(letter: DeadLetter) -> RenderableType:
+    if letter.envelope is not None:
+        items = [item for _, item in letter.envelope.items]
+        text = "\n".join(orjson.dumps(item, option=orjson.OPT_INDENT_2).decode() for item in items)
+        return Group(Text("\nthe uplink as it came", style="bold"), clean_text(text, keep="\n"))
+    frame = letter.frame or b""
+    what = "the beginning of the message that it came in" if letter.is_cut else "the message as it came"
+    return Group(
+        Text(f"\n{what}, {len(frame):,} bytes", style="bold"),
+        clean_text(frame.decode(errors="replace"), limit=FRAME_CHARACTERS, keep="\n"),
+    )
+
+
+def _sort_counts(by_reason: Mapping[Reason, int]) -> list[tuple[Reason, int]]:
+    return sorted(by_reason.items(), key=lambda count: (-count[1], count[0]))

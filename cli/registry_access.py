@@ -1,0 +1,145 @@
+"""The operator's way to the registry: its HTTP API, with the token of a profile."""
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Any, Self, TypeAlias
+
+import httpx
+import orjson
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from common.directory.tables import check_url
+from common.tls import TlsFiles, create_client_context
+
+PAGE_AMOUNT = 1_000
+
+ANSWER_SECONDS = 30.0
+
+Document: TypeAlias = dict[str, Any]
+
+
+class RegistryError(Exception):
+    """It was not done. The message says why, and what to do."""
+
+
+class RegistryRefusalError(RegistryError):
+    """The registry is there, and says no to this one request; the message is its own."""
+
+
+class RegistryAccess(BaseSettings):
+    """Which registry, and who asks."""
+
+    model_config = SettingsConfigDict(env_prefix="SLUICE_", frozen=True)
+
+    registry_url: Annotated[str, AfterValidator(check_url)] = Field(
+        "http://127.0.0.1:8081", description="Where the registry is."
+    )
+    profile_token: SecretStr | None = Field(
+        None, description="Token of the profile; safer in the environment, where other users do not see it."
+    )
+    tls_ca: Path | None = Field(None, description="Authorities to trust in addition to the system's, PEM.")
+
+
+class RegistryClient:
+    """Asks the registry. To be used inside ``with``; every method raises :class:`RegistryError`.
+
+    Making one raises :class:`RegistryError` and :class:`common.tls.TlsError`.
+    """
+
+    def __init__(self, access: RegistryAccess, *, transport: httpx.BaseTransport | None = None) -> None:
+        if access.profile_token is None:
+            raise RegistryError(
+                "the registry asks who you are: set SLUICE_PROFILE_TOKEN to the token that it told at its first start"
+            )
+        self.url = access.registry_url
+        self._client = httpx.Client(
+            transport=transport,
+            verify=create_client_context(TlsFiles(authorities=access.tls_ca)),
+            headers={"Authorization": access.profile_token.get_secret_value()},
+            timeout=ANSWER_SECONDS,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Self:
+        """Open the client."""
+        self._client.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close its connections."""
+        self._client.__exit__(kind, error, traceback)
+
+    def get(self, path: str) -> Any:
+        """Give the result of a GET."""
+        return self._ask("GET", path)
+
+    def list_all(self, path: str) -> Iterator[Document]:
+        """Give every member of a list, page after page, in the order of their creation."""
+        page = 0
+        while True:
+            page += 1
+            parameters = {"page": str(page), "amount": str(PAGE_AMOUNT), "orderBy": "created_at,asc"}
+            members = self._ask("GET", path, parameters=parameters)
+            yield from members
+            if len(members) < PAGE_AMOUNT:
+                return
+
+    def create(self, path: str, document: Mapping[str, Any]) -> Any:
+        """Give the result of a POST; what is None is not sent."""
+        return self._ask("POST", path, document={name: value for name, value in document.items() if value is not None})
+
+    def change(self, path: str, document: Mapping[str, Any]) -> None:
+        """PUT a document; what is None is sent, and empties its field."""
+        self._ask("PUT", path, document=document)
+
+    def upload(self, path: str, content: bytes) -> None:
+        """Store an image under a path of the profile's, in place of the one that is there."""
+        self._ask("POST", "/files", document=[{"filename": path, "file": b64encode(content).decode()}])
+
+    def remove(self, path: str) -> None:
+        """Delete what is at a path."""
+        self._ask("DELETE", path)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        document: Mapping[str, Any] | list[Document] | None = None,
+    ) -> Any:
+        try:
+            response = self._client.request(
+                method,
+                self.url + path,
+                params=parameters,
+                content=None if document is None else orjson.dumps(document),
+                headers={} if document is None else {"Content-Type": "application/json"},
+            )
+        except httpx.HTTPError as error:
+            raise RegistryError(
+                f"the registry does not answer at {self.url}: {error}; is it running there? "
+                "SLUICE_REGISTRY_URL says where it is"
+            ) from None
+        return self._read(response)
+
+    def _read(self, response: httpx.Response) -> Any:
+        try:
+            envelope = orjson.loads(response.content)
+        except ValueError:
+            envelope = None
+        if not isinstance(envelope, dict) or not isinstance(envelope.get("status"), bool):
+            raise RegistryError(f"what answers at {self.url} is no registry: status {response.status_code}")
+        if envelope["status"]:
+            return envelope.get("result")
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            raise RegistryError(
+                "the registry does not know this profile token: SLUICE_PROFILE_TOKEN must be the one of its first start"
+            )
+        raise RegistryRefusalError(str(envelope.get("message")))

@@ -1,0 +1,358 @@
+"""``sluice network``, ``connector``, ``device``, ``key``, ``token``: what the registry holds, on the command line."""
+
+import sys
+from typing import Annotated, TypeAlias
+from urllib.parse import quote
+
+from cyclopts import App, Parameter
+from pydantic import SecretStr
+from rich.console import Console
+
+from cli.curl import write_read_curl, write_send_curl
+from cli.registry_access import Document, RegistryAccess, RegistryClient, RegistryError
+from cli.registry_entries import (
+    CONNECTOR,
+    DEVICE,
+    KEY,
+    NETWORK,
+    Kind,
+    choose_entry,
+    find_entry,
+    print_entry,
+    print_list,
+    tabulate_entry,
+)
+
+Access: TypeAlias = Annotated[RegistryAccess | None, Parameter(name="*")]
+AsJson: TypeAlias = Annotated[bool, Parameter(name="--json", negative=())]
+Yes: TypeAlias = Annotated[bool, Parameter(negative=())]
+
+TOKENS = "/integration/network/token"
+TOKEN = Kind("token", TOKENS, {"name": "name", "token": "token", "created at": "created_at"})
+
+
+def open_registry(access: RegistryAccess | None) -> RegistryClient:
+    """Give the client for what the flags and the environment say. Raises RegistryError and TlsError."""
+    return RegistryClient(access or RegistryAccess())
+
+
+def create_network(
+    name: str,
+    *,
+    serial_format: str | None = None,
+    force_case: str | None = None,
+    as_json: AsJson = False,
+    access: Access = None,
+) -> None:
+    """Create a network, with a token of its own.
+
+    Parameters
+    ----------
+    name
+        What people call it.
+    serial_format
+        Form of its serials, such as FF-FF-FF-FF-FF-FF-FF-FF: F a hexadecimal digit, A a letter, 0 a digit, P a letter
+        or digit; hyphens are not stored. Without it any serial will do.
+    force_case
+        Case in which serials are stored: upper or lower.
+    as_json
+        Print it as JSON.
+    access
+        Which registry, and who asks.
+
+    """
+    serial_number = {"case": force_case or "none", **({} if serial_format is None else {"mask": serial_format})}
+    with open_registry(access) as client:
+        created = client.create(NETWORK.path, {"name": name, "serial_number": serial_number})
+        print_entry(client.get(f"{NETWORK.path}/{created['network']}"), as_json=as_json)
+
+
+def create_connector(
+    name: str, *, network: list[str] | None = None, as_json: AsJson = False, access: Access = None
+) -> None:
+    """Create a connector: a kind of device.
+
+    Parameters
+    ----------
+    name
+        What people call it.
+    network
+        Name or id of a network that its devices may belong to; may be given again. Without it the only one there is.
+    as_json
+        Print it as JSON.
+    access
+        Which registry, and who asks.
+
+    """
+    with open_registry(access) as client:
+        if network:
+            networks = [find_entry(client, NETWORK, called)["id"] for called in network]
+        else:
+            networks = [choose_network(client, None)["id"]]
+        created = client.create(CONNECTOR.path, {"name": name, "networks": networks})
+        print_entry(client.get(f"{CONNECTOR.path}/{created['connector']}"), as_json=as_json)
+
+
+def create_key(
+    name: str,
+    *,
+    network: str | None = None,
+    field_map: Annotated[str, Parameter(name="--map")] = "",
+    as_json: AsJson = False,
+    access: Access = None,
+) -> None:
+    """Create an authorization key: a customer's right to send, and how their fields are read.
+
+    Parameters
+    ----------
+    name
+        What people call it.
+    network
+        Name or id of its network. Without it the only one there is.
+    field_map
+        Where its uplinks hold their fields, such as "serial=devaddr;payload=payload_raw;port=fport". Without it common
+        names are tried.
+    as_json
+        Print it as JSON.
+    access
+        Which registry, and who asks.
+
+    """
+    with open_registry(access) as client:
+        network_id = choose_network(client, network)["id"]
+        print_entry(add_key(client, name, network_id, field_map), as_json=as_json)
+
+
+def create_device(
+    serial: str,
+    *,
+    name: str | None = None,
+    network: str | None = None,
+    connector: str | None = None,
+    key: str | None = None,
+    ingest_url: str = "http://127.0.0.1:8080",
+    as_json: AsJson = False,
+    access: Access = None,
+) -> None:
+    """Create a device; with --key, also show the curl line that sends an uplink of it.
+
+    Parameters
+    ----------
+    serial
+        The hardware's own identifier, as its uplinks say it.
+    name
+        What people call it; without it the serial.
+    network
+        Name or id of its network. Without it the only one there is.
+    connector
+        Name or id of its connector. Without it the only one that allows the network.
+    key
+        Name of an authorization key to send with; created where there is none of this name.
+    ingest_url
+        Where the curl line sends to.
+    as_json
+        Print it as JSON.
+    access
+        Which registry, and who asks.
+
+    """
+    with open_registry(access) as client:
+        network_id = choose_network(client, network)["id"]
+        form = {
+            "name": name or serial,
+            "serie_number": serial,
+            "network": network_id,
+            "connector": choose_connector(client, connector, network_id)["id"],
+        }
+        created = client.create(DEVICE.path, form)
+        device: Document = {**form, **created}
+        if key is not None:
+            device["key"] = provide_key(client, key, network_id)
+        if as_json:
+            print_entry(device, as_json=True)
+        else:
+            _show_created(device, ingest_url, client.url)
+
+
+def list_tokens(network: str, *, as_json: AsJson = False, access: Access = None) -> None:
+    """List the tokens by which a network resolves serials.
+
+    Parameters
+    ----------
+    network
+        Name or id of the network.
+    as_json
+        Print each as one line of JSON.
+    access
+        Which registry, and who asks.
+
+    """
+    with open_registry(access) as client:
+        network_id = find_entry(client, NETWORK, network)["id"]
+        print_list(TOKEN, client.list_all(f"{TOKENS}/{network_id}"), as_json=as_json)
+
+
+def create_token(network: str, *, name: str = "sluice", as_json: AsJson = False, access: Access = None) -> None:
+    """Create a further token of a network.
+
+    Parameters
+    ----------
+    network
+        Name or id of the network.
+    name
+        What people call the token.
+    as_json
+        Print it as JSON.
+    access
+        Which registry, and who asks.
+
+    """
+    with open_registry(access) as client:
+        network_id = find_entry(client, NETWORK, network)["id"]
+        print_entry(client.create(TOKENS, {"network": network_id, "name": name}), as_json=as_json)
+
+
+def remove_token(token: str, *, yes: Yes = False, access: Access = None) -> None:
+    """Remove a token of a network: whoever uses it is refused from then on.
+
+    Parameters
+    ----------
+    token
+        The token itself.
+    yes
+        Do not ask.
+    access
+        Which registry, and who asks.
+
+    """
+    with open_registry(access) as client:
+        confirm("Remove this token?", yes=yes)
+        client.remove(f"{TOKENS}/{quote(token, safe='')}")
+
+
+def choose_network(client: RegistryClient, called: str | None) -> Document:
+    """Give the network that is called so, or the only one. Raises RegistryError."""
+    if called is None:
+        return choose_entry(NETWORK, client.list_all(NETWORK.path))
+    return find_entry(client, NETWORK, called)
+
+
+def choose_connector(client: RegistryClient, called: str | None, network_id: str) -> Document:
+    """Give the connector that is called so, or the only one that allows the network. Raises RegistryError."""
+    if called is None:
+        allowed = (entry for entry in client.list_all(CONNECTOR.path) if network_id in entry["networks"])
+        return choose_entry(CONNECTOR, allowed)
+    return find_entry(client, CONNECTOR, called)
+
+
+def provide_key(client: RegistryClient, name: str, network_id: str) -> Document:
+    """Give the network's key of this name; it is created where there is none."""
+    for entry in client.list_all(KEY.path):
+        if (entry["name"], entry["network"]) == (name, network_id):
+            return entry
+    return add_key(client, name, network_id, "")
+
+
+def add_key(client: RegistryClient, name: str, network_id: str, field_map: str) -> Document:
+    """Create a key, and give it whole."""
+    key: Document = client.create(KEY.path, {"name": name, "network": network_id, "verification_code": field_map})
+    return key
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask a person. Raises RegistryError where the answer is no, or where there is nobody to ask."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise RegistryError("nothing was removed: nobody can be asked here, so say --yes")
+    if input(f"{question} [y/N] ").strip().lower() not in {"y", "yes"}:
+        raise RegistryError("nothing was removed")
+
+
+def _show_created(device: Document, ingest_url: str, registry_url: str) -> None:
+    console = Console(highlight=False)
+    shown = {"device": device["device_id"], "serial": device["serie_number"], "token": device["token"]}
+    console.print(tabulate_entry(shown))
+    key = device.get("key")
+    if key is not None and key["verification_code"]:
+        console.print(f"\nThe key is {key['token']}; its map says where the fields stand: {key['verification_code']}")
+    elif key is not None:
+        send = write_send_curl(ingest_url, SecretStr(key["token"]), device["serie_number"])
+        console.print(f"\nSend an uplink:\n\n{send}", soft_wrap=True, markup=False)
+    read = write_read_curl(registry_url, SecretStr(device["token"]))
+    console.print(f"\nRead what arrived:\n\n{read}", soft_wrap=True, markup=False)
+
+
+def _create_app(kind: Kind, about: str) -> App:
+    """Give the commands that every kind has: list, show and remove."""
+    app = App(name=kind.name, help=about)
+
+    @app.command(name="list")
+    def list_entries(*, as_json: AsJson = False, access: Access = None) -> None:
+        """List what there is.
+
+        Parameters
+        ----------
+        as_json
+            Print each as one line of JSON, with everything that is known.
+        access
+            Which registry, and who asks.
+
+        """
+        with open_registry(access) as client:
+            print_list(kind, client.list_all(kind.path), as_json=as_json)
+
+    @app.command
+    def show(called: str, *, as_json: AsJson = False, access: Access = None) -> None:
+        """Show everything that is known of one.
+
+        Parameters
+        ----------
+        called
+            Its id, name or serial.
+        as_json
+            Print it as JSON.
+        access
+            Which registry, and who asks.
+
+        """
+        with open_registry(access) as client:
+            print_entry(find_entry(client, kind, called), as_json=as_json)
+
+    @app.command
+    def remove(called: str, *, yes: Yes = False, access: Access = None) -> None:
+        """Remove one for good.
+
+        Parameters
+        ----------
+        called
+            Its id, name or serial.
+        yes
+            Do not ask.
+        access
+            Which registry, and who asks.
+
+        """
+        with open_registry(access) as client:
+            entry = find_entry(client, kind, called)
+            confirm(f"Remove the {kind.name} {entry['name']!r} ({entry['id']})?", yes=yes)
+            client.remove(f"{kind.path}/{quote(entry[kind.removed_by], safe='')}")
+
+    return app
+
+
+network_app = _create_app(NETWORK, "The registry's networks.")
+network_app.command(create_network, name="create")
+connector_app = _create_app(CONNECTOR, "The registry's connectors.")
+connector_app.command(create_connector, name="create")
+device_app = _create_app(DEVICE, "The registry's devices.")
+device_app.command(create_device, name="create")
+key_app = _create_app(KEY, "The registry's authorization keys: who may send.")
+key_app.command(create_key, name="create")
+
+token_app = App(name="token", help="The tokens by which the registry's networks resolve serials.")
+token_app.command(list_tokens, name="list")
+token_app.command(create_token, name="create")
+token_app.command(remove_token, name="remove")
+
+APPS = (network_app, connector_app, device_app, key_app, token_app)
