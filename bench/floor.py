@@ -7,7 +7,7 @@ import orjson
 import uvloop
 from starlette.types import Receive, Scope, Send
 
-from common.serving import bind, serve_http
+from common.serving import ServingOptions, bind, serve_http
 
 
 async def app(_: Scope, receive: Receive, send: Send) -> None:
@@ -26,4 +26,6 @@ async def app(_: Scope, receive: Receive, send: Send) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve_http(app, bind("127.0.0.1", int(sys.argv[1])), role="floor", stopping=asyncio.Event(), grace=1))
+    never = asyncio.Event()
+    listener = bind("127.0.0.1", int(sys.argv[1]))
+    uvloop.run(serve_http(app, listener, ServingOptions(grace=1), role="floor", draining=never, stopping=never))

@@ -12,6 +12,7 @@ from common.queue.rabbitmq.engine import RabbitQueue
 from common.queue.rabbitmq.timing import Timing
 from common.queue.rabbitmq.topology import Topology
 from tests.support.broker import BrokerContainer
+from tests.support.remains import DONE
 from tests.support.waiting import eventually, take
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.docker]
@@ -53,7 +54,7 @@ async def test_a_memory_alarm_fails_publishes_within_the_deadline_until_it_ends(
         # Consuming goes on, which is what ends the alarm.
         async with queue.consume(prefetch=1) as deliveries:
             (delivery,) = await take(deliveries, 1)
-            await delivery.ack()
+            await delivery.settle(DONE)
     await eventually(lambda: is_taken(queue))
     assert queue.unavailable is None
 
@@ -84,7 +85,7 @@ async def test_messages_and_consumers_outlive_a_restart_of_the_broker(
         while received < published:
             (delivery,) = await take(deliveries, 1, within=RESTART_SECONDS)
             received.add(delivery.message.body.decode())
-            await delivery.ack()
+            await delivery.settle(DONE)
     assert {delivery.message.body.decode() for delivery in unsettled} < received
     await eventually(lambda: is_taken(queue), within=RESTART_SECONDS)
 

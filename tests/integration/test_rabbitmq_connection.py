@@ -14,6 +14,7 @@ from common.queue.rabbitmq.engine import RabbitQueue
 from common.queue.rabbitmq.timing import Timing
 from common.queue.rabbitmq.topology import Topology
 from tests.support.proxy import Proxy
+from tests.support.remains import DONE, settle_one
 from tests.support.waiting import eventually, take, take_one
 
 T = TypeVar("T")
@@ -167,8 +168,8 @@ async def test_a_consumer_resumes_after_a_cut_and_gets_again_what_was_unsettled(
             assert again.message_id == first.message_id
             assert again.count == 2
             with pytest.raises(QueueUnavailableError):
-                await first.ack()
-            await again.ack()
+                await first.settle(DONE)
+            await again.settle(DONE)
             assert (await take_one(deliveries)).message == message("b")
 
 
@@ -196,7 +197,7 @@ async def test_deliveries_of_a_lost_connection_are_not_handed_out(proxy: Proxy, 
             await eventually(lambda: proxy.accepted >= before + 4)  # the loss is known
             await proxy.heal()
             for delivery in await take(deliveries, 3):
-                await delivery.ack()
+                await delivery.settle(DONE)
         await eventually(lambda: has_depth(queue, 0))
 
 
@@ -208,7 +209,7 @@ async def test_a_delivery_that_is_lost_in_the_buffer_is_skipped(proxy: Proxy, to
             await eventually(lambda: has_depth(queue, 0))
             session = await queue._reading.session()
             session.drop("the test says so")
-            await (await take_one(deliveries)).ack()  # nobody had time to empty the buffer
+            await settle_one(deliveries)  # nobody had time to empty the buffer
 
 
 async def test_leaving_the_context_ends_while_the_broker_is_away(proxy: Proxy, topology: Topology) -> None:

@@ -3,18 +3,27 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, DeliveryMode
+from aiormq.exceptions import ConnectionInternalError
 
-from common.dead_letter import DeadLetter, Disposition
+from common.dead_letter import DeadLetter, DeadLetterList, Disposition
 from common.envelope import FRAME_VERSION
-from common.queue.protocol import Message, QueueUnavailableError, UnroutableError
+from common.metrics import REGISTRY
+from common.queue.protocol import Message, QueueUnavailableError, Remainder, UnroutableError
+from common.queue.rabbitmq.dead_letters import StreamReader
+from common.queue.rabbitmq.delivery import RabbitDelivery
 from common.queue.rabbitmq.engine import RabbitQueue
+from common.queue.rabbitmq.messages import encode_message
+from common.queue.rabbitmq.problems import StreamNotReadyError
+from common.queue.rabbitmq.publisher import Publisher
 from common.queue.rabbitmq.topology import DELIVERY_LIMIT, Topology
 from common.reason import Reason
-from tests.support.waiting import eventually, take_one
+from tests.support.remains import DONE, bury, put_off, settle_one
+from tests.support.waiting import eventually, take, take_one
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -74,8 +83,8 @@ async def test_a_message_on_the_wire_is_as_documented(
 async def test_a_dead_letter_on_the_wire_names_its_reason(
     queue: RabbitQueue, topology: Topology, channel: AbstractChannel
 ) -> None:
-    await queue.bury([LETTER])
-    await queue.mark_dead_letters([LETTER.uplink_id], Disposition.PURGED)
+    await bury(queue, [LETTER])
+    await queue.mark_dead_letters([LETTER.id], Disposition.PURGED)
     entries: list[AbstractIncomingMessage] = []
 
     async def receive(incoming: AbstractIncomingMessage) -> None:
@@ -105,7 +114,7 @@ async def test_a_message_that_somebody_published_by_hand_is_delivered(
         delivery = await take_one(deliveries)
         assert delivery.message == Message(b"a", uplinks=1, attempt=1, version=FRAME_VERSION)
         assert delivery.count == 1
-        await delivery.ack()
+        await delivery.settle(DONE)
 
 
 async def test_a_message_without_an_id_has_the_same_one_at_each_delivery(
@@ -133,7 +142,7 @@ async def test_a_message_that_reaches_the_delivery_limit_comes_as_poison(queue: 
             await delivery.hand_back()
         assert counts == list(range(1, DELIVERY_LIMIT + 2))
         assert delivery.message == MESSAGE
-        await delivery.ack()
+        await delivery.settle(DONE)
     depths = await queue.depths()
     assert (depths.work, depths.poison) == (0, 0)
 
@@ -155,22 +164,69 @@ async def test_a_consumer_resumes_after_its_queue_was_deleted(
     """On 3.10 it would wait for ever if the publisher declared the queue anew at once."""
     async with queue.consume(prefetch=1) as deliveries:
         await queue.publish(MESSAGE)
-        await (await take_one(deliveries)).ack()
+        await settle_one(deliveries)
         await channel.queue_delete(topology.work)
         await eventually(lambda: takes(queue.publish(MESSAGE)))
         assert (await take_one(deliveries)).message == MESSAGE
 
 
-async def test_a_retry_queue_that_was_deleted_is_declared_anew(
+async def test_a_settlement_whose_retry_queue_was_deleted_is_tried_until_it_is_declared_anew(
     queue: RabbitQueue, topology: Topology, channel: AbstractChannel
 ) -> None:
     delay = topology.retry_steps[-1]
-    await queue.publish_later(MESSAGE, delay)
+    await put_off(queue, MESSAGE, delay)
     await channel.queue_delete(topology.retry(delay))
-    with pytest.raises(UnroutableError, match=topology.retry(delay)):
-        await queue.publish_later(MESSAGE, delay)
-    await eventually(lambda: takes(queue.publish_later(MESSAGE, delay)))
-    assert (await queue.depths()).retry == 1
+    await put_off(queue, MESSAGE, delay)
+    depths = await queue.depths()
+    assert (depths.work, depths.retry) == (0, 1)
+
+
+async def test_a_delivery_that_is_lost_while_its_remainder_is_tried_comes_again(
+    queue: RabbitQueue, topology: Topology, channel: AbstractChannel
+) -> None:
+    delay = topology.retry_steps[-1]
+    await queue.publish(MESSAGE)
+    async with queue.consume(prefetch=1) as deliveries:
+        delivery = cast("RabbitDelivery", await take_one(deliveries))
+        await channel.queue_delete(topology.retry(delay))
+        settling = asyncio.create_task(delivery.settle(Remainder(suspects=[MESSAGE], later=[(MESSAGE, delay)])))
+        await eventually(lambda: queue._publisher._missing_since)
+        assert not settling.done()
+        delivery._session.drop("cut by the test")
+        with pytest.raises(QueueUnavailableError, match="will come again"):
+            await settling
+        again, _ = sorted(await take(deliveries, 2), key=lambda delivery: delivery.suspect)
+        assert (again.message_id, again.count) == (delivery.message_id, 2)
+
+
+async def test_what_nobody_opened_is_counted_when_the_queue_takes_no_copy_and_is_not_lost(
+    queue: RabbitQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise QueueUnavailableError("an alarm was raised")
+
+    await queue.publish(MESSAGE)
+    with monkeypatch.context() as alarm:
+        alarm.setattr(Publisher, "publish", refuse)
+        async with queue.consume(prefetch=1):
+            await eventually(lambda: has_work(queue, 0))
+    async with queue.consume(prefetch=1) as deliveries:
+        assert (await take_one(deliveries)).count == 2
+
+
+async def test_what_is_unsettled_shows_in_the_metrics_until_it_is_settled_or_lost(queue: RabbitQueue) -> None:
+    before = count_unsettled()
+    for _ in range(4):
+        await queue.publish(MESSAGE)
+    async with queue.consume(prefetch=4) as deliveries:
+        in_hand = [cast("RabbitDelivery", await take_one(deliveries)) for _ in range(3)]
+        assert await eventually(lambda: count_unsettled() - before == 4 * MESSAGE.uplinks)
+        await in_hand[0].settle(DONE)
+        await in_hand[1].hand_back()
+        await take_one(deliveries)
+        in_hand[2]._session.drop("cut by the test")
+        await take(deliveries, 3)
+        assert count_unsettled() - before == 3 * MESSAGE.uplinks
 
 
 async def test_an_unroutable_publish_harms_none_of_those_beside_it(
@@ -182,7 +238,7 @@ async def test_an_unroutable_publish_harms_none_of_those_beside_it(
     await channel.queue_delete(topology.retry(delay))
     results = await asyncio.gather(
         *(queue.publish(MESSAGE) for _ in range(5)),
-        queue.publish_later(MESSAGE, delay),
+        queue._publisher.publish(encode_message(MESSAGE), topology.retry(delay)),
         *(queue.publish(MESSAGE) for _ in range(5)),
         return_exceptions=True,
     )
@@ -208,8 +264,28 @@ async def test_a_queue_that_exists_in_another_form_is_named_with_what_to_do(
 
 async def test_many_letters_are_listed_completely(queue: RabbitQueue) -> None:
     letters = [DeadLetter(f"frame/{n}", LETTER.reason, "", 1, NOON, NOON, frame=b"?") for n in range(2_500)]
-    await queue.bury(letters)
+    await bury(queue, letters)
     assert [letter async for letter in queue.dead_letters()] == letters
+
+
+async def test_a_stream_that_costs_the_connection_of_who_reads_it_too_early_is_read_again(
+    queue: RabbitQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is what RabbitMQ 4.0 does with the first stream of its life, for some moments."""
+    await bury(queue, [LETTER])
+    read = StreamReader.read
+    crashes = [ConnectionInternalError("INTERNAL_ERROR")]
+
+    async def crash_once(reader: StreamReader) -> DeadLetterList:
+        if not crashes:
+            return await read(reader)
+        (await queue._reading.session()).drop("INTERNAL_ERROR")
+        await eventually(lambda: reader._channel.is_closed)
+        raise StreamNotReadyError("the dead letters cannot be read") from crashes.pop()
+
+    monkeypatch.setattr(StreamReader, "read", crash_once)
+    assert [letter async for letter in queue.dead_letters()] == [LETTER]
+    assert not crashes
 
 
 async def get(channel: AbstractChannel, name: str) -> AbstractIncomingMessage:
@@ -219,6 +295,14 @@ async def get(channel: AbstractChannel, name: str) -> AbstractIncomingMessage:
 
 async def has_poison(queue: RabbitQueue) -> bool:
     return (await queue.depths()).poison == 1
+
+
+def count_unsettled() -> float:
+    return REGISTRY.get_sample_value("sluice_uplinks_unsettled") or 0
+
+
+async def has_work(queue: RabbitQueue, messages: int) -> bool:
+    return (await queue.depths()).work == messages
 
 
 async def takes(publish: Coroutine[None, None, None]) -> bool:

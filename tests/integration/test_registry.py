@@ -1,8 +1,6 @@
 """The registry behind a real HTTP server, and a worker's stages in front of it."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,20 +9,22 @@ import httpx
 import pytest
 
 from common.directory.model import AuthorizationKey, Directory, Network
+from common.directory.served import parse_served_directory
 from common.envelope import Envelope, Item
 from common.serial import Serial
-from common.serving import bind, serve_http
 from common.settings import Settings
 from registry.entries import NewDevice, NewKey
 from registry.service import Registry
 from tests.support.directories import StaticDirectory
+from tests.support.served_registry import serve
 from workers.answers import RejectedError, UnauthorizedError
 from workers.downstream import Downstream
+from workers.governor import Governor
+from workers.key_watch import KeyWatch
 from workers.outcome import Delivered
 from workers.pipeline import Pipeline
 from workers.posting import Posting
 from workers.resolver import Resolver
-from workers.retrying import BlipRetrying
 from workers.service import create_client
 
 SERIAL = "A/B"
@@ -38,27 +38,16 @@ class Worker:
         self.key: AuthorizationKey = directory.keys[0]
         self.network: Network = directory.networks[0]
         source = StaticDirectory(directory)
-        self.downstream = Downstream(client, source, BlipRetrying(0), in_flight=8, seconds=10)
+        governor = Governor(source, crowd=100)
+        self.downstream = Downstream(client, source, governor, in_flight=8, seconds=10, blip_seconds=0)
         resolver = Resolver(self.downstream.resolve, cache_size=100, found_ttl=60, unknown_ttl=60)
-        self._pipeline = Pipeline(source, resolver, Posting(self.downstream, resolver))
+        self._pipeline = Pipeline(source, resolver, Posting(self.downstream, resolver), KeyWatch())
 
     async def process(self, *items: tuple[int, Item]) -> int:
         """Process items of one request; give the number that were delivered."""
         arrived_at = datetime(2026, 11, 21, tzinfo=UTC)
         envelope = Envelope(group=GROUP, key_id=self.key.id, arrived_at=arrived_at, query={}, items=items)
         return sum(isinstance(outcome, Delivered) for outcome in await self._pipeline.process(envelope))
-
-
-@asynccontextmanager
-async def serve(registry: Registry) -> AsyncIterator[str]:
-    """Serve a registry on a free port; give its URL."""
-    listener = bind("127.0.0.1", registry.port)
-    stopping = asyncio.Event()
-    serving = asyncio.create_task(serve_http(registry.app, listener, role="registry", stopping=stopping, grace=1))
-    running = asyncio.create_task(registry.run(stopping))
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    stopping.set()
-    await asyncio.gather(serving, running)
 
 
 @pytest.fixture
@@ -83,7 +72,8 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
 async def worker(url: str, client: httpx.AsyncClient, tmp_path: Path) -> AsyncIterator[Worker]:
     """A worker whose directory a second opening of the registry gives, as another process would."""
     async with Registry(tmp_path, port=0) as registry:
-        yield Worker(client, await registry.read_directory(url))
+        document = await registry.directory.read()
+        yield Worker(client, parse_served_directory(document.content, downstream_url=url).directory)
 
 
 async def read_values(worker: Worker, client: httpx.AsyncClient, url: str, variable: str) -> list[Any]:

@@ -5,19 +5,26 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from common.queue.protocol import Delivery, Depths, Message, QueueUnavailableError
+from common.dead_letter import DeadLetter
+from common.queue.protocol import Delivery, Depths, Message, QueueUnavailableError, Remainder
 from common.queue.sqlite.engine import SqliteQueue
 from common.queue.sqlite.limits import Limits
+from common.reason import Reason
+from tests.support.remains import DONE
 from tests.support.sqlite_queue import delete, opened, write
 from tests.support.waiting import eventually, take, take_one
 
 MEGABYTE = 1_000_000
 BODY = Message(b"x" * 20_000, uplinks=1)
 SMALL_BODY = Message(b"x", uplinks=1)
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+LETTER = DeadLetter("frame/0", Reason.INTERNAL_ERROR, "", 1, NOON, NOON, frame=b"?")
 NO_RESERVE = Limits(reserve_bytes=0, pause_seconds=0.05)
 
 
@@ -65,12 +72,15 @@ async def test_what_cannot_be_settled_on_a_full_disk_is_settled_when_there_is_ro
         async with queue.consume(prefetch=10) as deliveries:
             in_hand = await take(deliveries, 10)
             published = await fill(queue) + await fill(queue, SMALL_BODY)
-            answers = await asyncio.gather(*(delivery.ack() for delivery in in_hand), return_exceptions=True)
-            assert QueueUnavailableError in map(type, answers)
+            letters = Remainder(letters=[replace(LETTER, frame=b"x" * 100_000)])
+            settling = [asyncio.create_task(delivery.settle(letters)) for delivery in in_hand]
+            _, unsettled = await asyncio.wait(settling, timeout=1)
+            assert unsettled
             delete(ballast)
-            others = await acknowledge(deliveries, published)
+            await asyncio.gather(*settling)
+            others = await settle_all(deliveries, published)
         assert not {delivery.message_id for delivery in in_hand} & {delivery.message_id for delivery in others}
-        assert await queue.depths() == Depths(work=0, retry=0, suspects=0, poison=0, dead=0)
+        assert await queue.depths() == Depths(work=0, retry=0, suspects=0, poison=0, dead=10, uplinks=0)
 
 
 async def test_a_consumer_may_start_on_a_full_disk(small_disk: Path) -> None:
@@ -144,18 +154,18 @@ async def fill(queue: SqliteQueue, message: Message = BODY) -> int:
 
 
 async def drain(queue: SqliteQueue) -> int:
-    """Acknowledge everything; give how many there were."""
+    """Settle everything; give how many there were."""
     waiting = (await queue.depths()).work
     async with queue.consume(prefetch=100) as deliveries:
-        await acknowledge(deliveries, waiting)
+        await settle_all(deliveries, waiting)
     assert (await queue.depths()).work == 0
     return waiting
 
 
-async def acknowledge(deliveries: AsyncIterator[Delivery], count: int) -> list[Delivery]:
+async def settle_all(deliveries: AsyncIterator[Delivery], count: int) -> list[Delivery]:
     taken = []
     async with asyncio.TaskGroup() as settling:
         for _ in range(count):
             taken.append(await take_one(deliveries))
-            settling.create_task(taken[-1].ack())
+            settling.create_task(taken[-1].settle(DONE))
     return taken

@@ -5,26 +5,31 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from common.dead_letter import DeadLetter
 from common.queue.protocol import Message, QueueUnavailableError
 from common.queue.sqlite.engine import SqliteQueue
+from common.reason import Reason
 from tests.support.processes import Process
+from tests.support.remains import DONE, bury
 from tests.support.sqlite_queue import opened
 from tests.support.waiting import eventually, take_one
 
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
 BEGIN = """
 import asyncio, itertools, json, sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 import structlog
-from common.dead_letter import DeadLetter, Disposition
+from common.dead_letter import Disposition
 from common.queue.protocol import Message
 from common.queue.sqlite.engine import SqliteQueue
-from common.reason import Reason
 
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # apart from what is told
 
@@ -68,9 +73,8 @@ CONSUME_AND_KEEP = """
 """
 
 USE_AS_AN_OPERATOR = """
-    now = datetime.now(UTC)
-    await queue.bury([DeadLetter(name, Reason.INTERNAL_ERROR, "", 1, now, now, frame=b"?") for name in "ab"])
-    await queue.mark_dead_letters(["a"], Disposition.PURGED)
+    first, *_ = [letter.id async for letter in queue.dead_letters()]
+    await queue.mark_dead_letters([first], Disposition.PURGED)
     depths = await queue.depths()
     letters = [letter.uplink_id async for letter in queue.dead_letters()]
     tell("seen", work=depths.work, dead=depths.dead, letters=letters)
@@ -146,15 +150,18 @@ async def test_a_consumer_notices_what_another_process_publishes(path: Path) -> 
 
 
 async def test_an_operators_tools_work_beside_a_running_consumer(path: Path) -> None:
-    async with opened(path) as queue, queue.consume(prefetch=1) as deliveries:
+    letters = [DeadLetter(name, Reason.INTERNAL_ERROR, "", 1, NOON, NOON, frame=b"?") for name in "ab"]
+    async with opened(path) as queue:
+        await bury(queue, letters)
         await queue.publish(Message(b"a", uplinks=1))
         await queue.publish(Message(b"b", uplinks=1))
-        delivery = await take_one(deliveries)
-        with started(USE_AS_AN_OPERATOR, path) as tool:
-            await eventually(lambda: events(tool, "seen"))
-        assert events(tool, "seen") == [{"event": "seen", "work": 1, "dead": 3, "letters": ["b"]}]
-        await delivery.ack()
-        assert (await take_one(deliveries)).message.body == b"b"
+        async with queue.consume(prefetch=1) as deliveries:
+            delivery = await take_one(deliveries)
+            with started(USE_AS_AN_OPERATOR, path) as tool:
+                await eventually(lambda: events(tool, "seen"))
+            assert events(tool, "seen") == [{"event": "seen", "work": 1, "dead": 3, "letters": ["b"]}]
+            await delivery.settle(DONE)
+            assert (await take_one(deliveries)).message.body == b"b"
 
 
 async def test_several_processes_may_publish_at_once_to_a_file_that_they_make(path: Path) -> None:
@@ -172,12 +179,12 @@ def events(process: Process, event: str) -> list[dict[str, Any]]:
 
 
 async def drain(queue: SqliteQueue) -> set[str]:
-    """Take and acknowledge everything."""
+    """Take and settle everything."""
     texts = set()
     waiting = (await queue.depths()).work
     async with queue.consume(prefetch=256) as deliveries, asyncio.TaskGroup() as settling:
         for _ in range(waiting):
             delivery = await take_one(deliveries)
             texts.add(delivery.message.body.decode())
-            settling.create_task(delivery.ack())
+            settling.create_task(delivery.settle(DONE))
     return texts

@@ -10,13 +10,14 @@ import pytest
 from common.dead_letter import DeadLetter
 from common.ladder import Ladder
 from common.queue import open_queue
-from common.queue.protocol import QueueUnavailableError
-from common.queue.sqlite import engine
+from common.queue.protocol import QueueUnavailableError, Remainder
+from common.queue.sqlite import holding
 from common.queue.sqlite.clock import read_clock, to_milliseconds
 from common.queue.sqlite.engine import SqliteQueue
 from common.queue.sqlite.limits import Limits
 from common.queue.sqlite.store import DELIVERY_LIMIT, Store
 from common.reason import Reason
+from tests.support.remains import DONE, bury, put_off, settle_one
 from tests.support.sqlite_queue import STEPS, message, opened, publish_all
 from tests.support.waiting import eventually, take, take_one
 
@@ -64,15 +65,15 @@ async def test_a_publish_wakes_the_consumer(path: Path) -> None:
 
 async def test_a_message_for_later_wakes_the_consumer_when_it_is_due(path: Path) -> None:
     async with opened(path, BLIND) as queue, queue.consume(prefetch=1) as deliveries:
-        await queue.depths()
-        await queue.publish_later(message("a"), STEPS[0])
+        await queue.publish(message("before"))
+        await settle_one(deliveries, Remainder(later=[(message("a"), STEPS[0])]))
         assert (await take_one(deliveries)).message == message("a")
 
 
 async def test_a_settlement_makes_room_for_the_next(path: Path) -> None:
     async with opened(path, BLIND) as queue, queue.consume(prefetch=1) as deliveries:
         await publish_all(queue, "a", "b", "c")
-        await (await take_one(deliveries)).ack()
+        await settle_one(deliveries)
         await (await take_one(deliveries)).hand_back()
         again = await take_one(deliveries)
         assert (again.message, again.count) == (message("b"), 2)
@@ -88,8 +89,10 @@ async def test_an_idle_consumer_sleeps_until_it_is_due_to_look(path: Path, monke
         return take_messages(store, holder, limit=limit, now=now)
 
     monkeypatch.setattr(Store, "take", counting_take)
-    async with opened(path, BLIND) as queue, queue.consume(prefetch=1):
-        await queue.publish_later(message("a"), STEPS[1])
+    async with opened(path, BLIND) as queue, queue.consume(prefetch=1) as deliveries:
+        await queue.publish(message("before"))
+        await settle_one(deliveries, Remainder(later=[(message("a"), STEPS[1])]))
+        looks = 0
         for _ in range(50):  # more than enough for a busy loop to show
             await queue.depths()
         assert looks <= 3
@@ -103,7 +106,7 @@ async def test_messages_come_in_the_order_in_which_they_were_published(path: Pat
             for text in texts:
                 delivery = await take_one(deliveries)
                 assert delivery.message == message(text)
-                await delivery.ack()
+                await delivery.settle(DONE)
 
 
 async def test_consumers_of_one_queue_share_its_messages(path: Path) -> None:
@@ -178,8 +181,8 @@ async def test_a_clock_that_was_set_back_makes_nothing_wait_longer_than_the_long
 ) -> None:
     async with opened(path) as queue:
         with monkeypatch.context() as tomorrow:
-            tomorrow.setattr(engine, "read_clock", lambda: read_clock() + to_milliseconds(timedelta(days=1)))
-            await queue.publish_later(message("a"), STEPS[0])
+            tomorrow.setattr(holding, "read_clock", lambda: read_clock() + to_milliseconds(timedelta(days=1)))
+            await put_off(queue, message("a"), STEPS[0])
         async with queue.consume(prefetch=1):
             latest = read_clock() + to_milliseconds(2 * STEPS[1])
             await eventually(lambda: queue._writer.run(lambda store: (store.next_due(0) or latest) < latest))
@@ -193,12 +196,12 @@ async def test_a_delivery_is_lost_with_its_queue_and_not_before(path: Path) -> N
         assert not delivery.is_lost
     assert delivery.is_lost
     with pytest.raises(QueueUnavailableError, match="closed"):
-        await delivery.ack()
+        await delivery.settle(DONE)
 
 
 async def test_letters_beyond_their_age_are_neither_listed_nor_kept(path: Path) -> None:
     async with opened(path) as queue:
-        await queue.bury([LETTER])
+        await bury(queue, [LETTER])
     async with opened(path, dead_letter_age=timedelta(0)) as queue:
         assert [letter async for letter in queue.dead_letters()] == []
         assert (await queue.depths()).dead == 1

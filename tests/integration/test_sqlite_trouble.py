@@ -12,10 +12,11 @@ import pytest
 import structlog
 
 from common.dead_letter import DeadLetter
-from common.queue.protocol import QueueUnavailableError
+from common.queue.protocol import Books, QueueUnavailableError, Remainder
 from common.queue.sqlite.limits import Limits
 from common.queue.sqlite.store import Store
 from common.reason import Reason
+from tests.support.remains import settle_one
 from tests.support.sqlite_queue import delete, locked, message, opened, publish_all, repeat_until_done, write
 from tests.support.waiting import eventually, take, take_one
 
@@ -39,25 +40,43 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "queue.db"
 
 
-async def test_an_acknowledgement_that_fails_is_done_later_so_that_the_message_does_not_come_again(path: Path) -> None:
+async def test_a_settlement_that_fails_is_tried_until_it_is_done(path: Path) -> None:
     async with opened(path, QUICK) as queue:
         await publish_all(queue, "a", "b")
         async with queue.consume(prefetch=1) as deliveries:
             delivery = await take_one(deliveries)
-            with locked(path), pytest.raises(QueueUnavailableError):
-                await ends(delivery.ack())
+            with locked(path):
+                settling = asyncio.create_task(delivery.settle(Remainder(letters=[LETTER])))
+                await eventually(lambda: queue.unavailable)
+            await ends(settling)
             assert (await take_one(deliveries)).message == message("b")
-    assert await count_stored(path) == 1
+    assert await count_stored(path) == (1, 1)
 
 
-async def test_an_acknowledgement_that_fails_last_is_done_on_closing(path: Path) -> None:
+async def test_a_settlement_that_was_cancelled_is_done_all_the_same(path: Path) -> None:
+    async with opened(path, QUICK) as queue:
+        await publish_all(queue, "a", "b")
+        async with queue.consume(prefetch=1) as deliveries:
+            delivery = await take_one(deliveries)
+            with locked(path):
+                settling = asyncio.create_task(delivery.settle(Remainder(letters=[LETTER])))
+                await eventually(lambda: queue.unavailable)
+                settling.cancel()
+                await asyncio.wait({settling})
+            assert (await take_one(deliveries)).message == message("b")
+    assert await count_stored(path) == (1, 1)
+
+
+async def test_a_settlement_that_is_still_tried_is_done_on_closing(path: Path) -> None:
     async with opened(path, QUICK) as queue:
         await queue.publish(message("a"))
         async with queue.consume(prefetch=1) as deliveries:
             delivery = await take_one(deliveries)
-        with locked(path), pytest.raises(QueueUnavailableError):
-            await ends(delivery.ack())
-    assert await count_stored(path) == 0
+        with locked(path):
+            settling = asyncio.create_task(delivery.settle(Remainder(letters=[LETTER])))
+            await eventually(lambda: queue.unavailable)
+    assert await count_stored(path) == (0, 1)
+    await asyncio.gather(settling, return_exceptions=True)
 
 
 async def test_publishes_fail_in_time_while_the_file_is_locked_and_the_reason_shows(path: Path) -> None:
@@ -95,16 +114,15 @@ async def test_a_consumer_resumes_on_the_new_file_when_the_old_was_deleted(path:
         old = await take_one(deliveries)
         delete(path)
         await repeat_until_done(lambda: queue.publish(message("b")))
-        await repeat_until_done(old.ack)
-        delivery = await take_one(deliveries)
-        assert delivery.message == message("b")
-        await delivery.ack()
+        await old.settle(Remainder(letters=[LETTER]))  # what it was about is gone with its file
+        assert (await settle_one(deliveries)).message == message("b")
+        assert await queue.books() == Books(accepted=1, replayed=0, delivered=1, set_aside=0, died=0, in_queue=0)
 
 
 async def test_a_consumer_resumes_when_its_table_was_dropped(path: Path) -> None:
     async with opened(path, QUICK) as queue, queue.consume(prefetch=1) as deliveries:
         await queue.publish(message("a"))
-        await (await take_one(deliveries)).ack()
+        await settle_one(deliveries)
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("DROP TABLE delivery")
         await repeat_until_done(lambda: queue.publish(message("b")))
@@ -141,16 +159,17 @@ async def test_a_bug_in_a_look_ends_the_iterator_and_is_raised_on_leaving(
 async def test_a_file_that_is_no_queue_fails_every_call_with_its_name_and_is_no_obstacle_to_closing(path: Path) -> None:
     write(path, 1_000)
     async with opened(path) as queue:
-        for call in (queue.publish(message("a")), queue.bury([LETTER]), queue.depths()):
+        for call in (queue.publish(message("a")), queue.books(), queue.depths()):
             with pytest.raises(QueueUnavailableError, match=str(path)):
                 await call
         assert str(path) in (queue.unavailable or "")
 
 
-async def count_stored(path: Path) -> int:
-    """Count the messages in the file of a queue that nobody consumes: what was in hand waits again."""
+async def count_stored(path: Path) -> tuple[int, int]:
+    """Count the messages and letters in the file of a queue that nobody consumes: what was in hand waits again."""
     async with opened(path) as queue:
-        return (await queue.depths()).work
+        depths = await queue.depths()
+        return depths.work, depths.dead
 
 
 async def ends(call: Awaitable[T]) -> T:

@@ -16,7 +16,11 @@ class StaticDirectory:
         self.current = current
         self.next = current
         self.degraded: str | None = None
+        self.is_read = True
         self.refreshes = 0
+
+    async def wait_until_read(self) -> None:
+        return
 
     async def refresh(self) -> None:
         self.refreshes += 1

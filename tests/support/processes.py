@@ -60,9 +60,19 @@ class Process:
         return self.raw[0].strip()
 
     @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll()
+
+    @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.wait_for_line('http.listening')['port']}"
+        return str(self.wait_for_line("http.listening")["url"])
 
     @property
     def log(self) -> str:

@@ -1,6 +1,7 @@
 """A TCP proxy that plays a broken network: it stalls, cuts, refuses, and heals."""
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from typing import Self
 
@@ -10,10 +11,13 @@ CHUNK_BYTES = 65_536
 
 
 class Proxy:
-    """Stands between a client and ``url``; ``proxy.url`` is what to give the client."""
+    """Stands between a client and ``url``; ``proxy.url`` is what to give the client.
 
-    def __init__(self, url: str) -> None:
-        self._target = URL(url)
+    With ``others`` it plays a load balancer: connections go to all of them in turn, or to whichever answers.
+    """
+
+    def __init__(self, url: str, *others: str) -> None:
+        self._targets = deque(URL(target) for target in (url, *others))
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._is_refusing = False
@@ -28,7 +32,7 @@ class Proxy:
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         port = self._server.sockets[0].getsockname()[1]
-        self.url = str(self._target.with_host("127.0.0.1").with_port(port))
+        self.url = str(self._targets[0].with_host("127.0.0.1").with_port(port))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -76,7 +80,7 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._flowing.wait()
-        there, back = await asyncio.open_connection(self._target.host, self._target.port or 5672)
+        there, back = await self._connect()
         try:
             async with asyncio.TaskGroup() as pumps:
                 pumps.create_task(self._pump(reader, back))
@@ -85,6 +89,15 @@ class Proxy:
             pass
         finally:
             back.transport.abort()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to the next target that answers; raises OSError when none does."""
+        for _ in range(len(self._targets) - 1):
+            self._targets.rotate(-1)
+            with suppress(OSError):
+                return await asyncio.open_connection(self._targets[0].host, self._targets[0].port or 5672)
+        self._targets.rotate(-1)
+        return await asyncio.open_connection(self._targets[0].host, self._targets[0].port or 5672)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while chunk := await source.read(CHUNK_BYTES):

@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from common.queue.protocol import Message, QueueUnavailableError
+from common.queue.protocol import Message, QueueUnavailableError, Remainder
 from common.queue.sqlite.engine import SqliteQueue
 from common.queue.sqlite.limits import Limits
+from common.queue.sqlite.settling import NewMessage, encode_remainder
+from common.queue.sqlite.store import Store, TakenMessage
+from tests.support.remains import DONE
 from tests.support.waiting import eventually
 
 STEPS = (timedelta(milliseconds=200), timedelta(hours=1))
@@ -43,6 +46,16 @@ def delete(path: Path) -> None:
 
 def message(text: str) -> Message:
     return Message(text.encode(), uplinks=1)
+
+
+def insert(store: Store, new: Message, due_at: int, *, message_id: str | None = None) -> None:
+    """Have a message in the file, called after its body, as a settlement may put it there."""
+    store._insert(NewMessage(message_id or new.body.decode(), new, due_at))
+
+
+def settle(store: Store, taken: TakenMessage, remainder: Remainder = DONE, *, now: int = 0) -> None:
+    """Settle what was taken, within the store's transaction."""
+    store.settle(taken.id, taken.message_id, encode_remainder(remainder, STEPS, now))
 
 
 async def publish_all(queue: SqliteQueue, *texts: str) -> None:

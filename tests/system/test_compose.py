@@ -1,6 +1,7 @@
 """The whole in containers, as `docker compose up` starts it: what a gateway sends, arrives."""
 
 import asyncio
+import json
 import os
 import secrets
 import shutil
@@ -13,27 +14,30 @@ from typing import Any
 
 import httpx
 import pytest
-from tenacity import Retrying, stop_after_delay, wait_fixed
+
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]  # the image may have to be built from nothing
 
 ROOT = Path(__file__).parents[2]
-ROLES = ("ingest", "worker", "downstream")
-WORKERS = 3
+ROLES = ("registry", "ingest", "worker")
+WORKERS = 2
 UPLINKS = 2_000
 BATCH = 10
 DEVICES = 50
 START_SECONDS = 300
 ARRIVAL_SECONDS = 120
+IN_FORCE_SECONDS = 5
+"""Within this time everybody knows what was changed in the registry."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One compose project of its own: its name, ports, image and authorization collide with no other's."""
+    """One compose project of its own: its name, ports and image collide with no other's."""
 
     docker: str
     project: str
-    authorization: str
+    profile_token: str
 
     def compose(self, *arguments: str) -> str:
         """Run a command of compose, and give what it wrote."""
@@ -42,8 +46,8 @@ class Deployment:
         environment |= {
             "SLUICE_IMAGE": self.image,
             "SLUICE_INGEST_PORT": "0",
-            "SLUICE_DOWNSTREAM_PORT": "0",
-            "DEMO_AUTHORIZATION": self.authorization,
+            "SLUICE_REGISTRY_PORT": "0",
+            "SLUICE_PROFILE_TOKEN": self.profile_token,
         }
         return self.run(
             "compose", "--project-name", self.project, "--env-file", os.devnull, *arguments, env=environment
@@ -61,6 +65,13 @@ class Deployment:
         """Start what is not running, and return when all of it is healthy."""
         scale = ("--scale", f"worker={WORKERS}")
         self.compose("up", "--detach", *scale, "--wait", "--wait-timeout", str(START_SECONDS))
+
+    def sluice(self, *arguments: str) -> dict[str, Any]:
+        """Run one of the operator's commands where the registry runs, and give the document that it wrote."""
+        document: dict[str, Any] = json.loads(
+            self.compose("exec", "--no-TTY", "registry", "sluice", *arguments, "--json")
+        )
+        return document
 
     def print_logs(self) -> None:
         """Print the end of every container's log, which pytest shows when a test fails."""
@@ -80,7 +91,7 @@ class Deployment:
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
     name = f"sluice-test-{secrets.token_hex(4)}"
-    deployment = Deployment(find_docker(), project=name, authorization=secrets.token_hex(16))
+    deployment = Deployment(find_docker(), project=name, profile_token=secrets.token_hex(16))
     with ExitStack() as ending:
         ending.callback(deployment.run, "image", "rm", "--force", deployment.image)
         ending.callback(deployment.compose, "down", "--volumes", "--timeout", "10")
@@ -104,41 +115,67 @@ def find_docker() -> str:
     pytest.skip("no Docker engine with Compose answers")
 
 
-async def send_burst(url: str, authorization: str) -> list[int]:
-    """Post all uplinks, as many requests at a time as the client allows, and give the statuses."""
-    uplinks = [
-        {"serial": f"{number % DEVICES:016X}", "payload": f"{number:08x}", "port": 1, "mark": number}
-        for number in range(UPLINKS)
-    ]
-    async with httpx.AsyncClient(headers={"Authorization": authorization}, timeout=30) as client:
+@dataclass(frozen=True)
+class Fleet:
+    """Devices that the registry knows, by their serials, and a key to send for them."""
+
+    key: str
+    device_tokens: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def fleet(deployment: Deployment) -> Fleet:
+    """The first device and the key as an operator creates them, the others as a program does."""
+    created = deployment.sluice("device", "create", "FLEET-0", "--key", "demo")
+    tokens = {"FLEET-0": str(created["token"])}
+    device = {"network": created["network"], "connector": created["connector"]}
+    with httpx.Client(headers={"Authorization": deployment.profile_token}, timeout=30) as client:
+        for number in range(1, DEVICES):
+            serial = f"FLEET-{number}"
+            answer = client.post(
+                f"{deployment.url('registry', 8081)}/device", json={**device, "name": serial, "serie_number": serial}
+            )
+            tokens[serial] = str(answer.raise_for_status().json()["result"]["token"])
+    return Fleet(str(created["key"]["token"]), tokens)
+
+
+async def send_burst(url: str, fleet: Fleet, marks: range) -> list[int]:
+    """Post an uplink for each mark, as many requests at a time as the client allows, and give the statuses."""
+    serials = list(fleet.device_tokens)
+    uplinks = [{"serial": serials[mark % DEVICES], "payload": f"{mark:08x}", "port": 1, "mark": mark} for mark in marks]
+    async with httpx.AsyncClient(headers={"Authorization": fleet.key}, timeout=30) as client:
         answers = await asyncio.gather(
-            *(client.post(url, json=uplinks[first : first + BATCH]) for first in range(0, UPLINKS, BATCH))
+            *(client.post(url, json=uplinks[first : first + BATCH]) for first in range(0, len(uplinks), BATCH))
         )
     return [answer.status_code for answer in answers]
 
 
-def read(url: str) -> Any:
-    return httpx.get(url, timeout=30).raise_for_status().json()
+def read_marks(url: str, fleet: Fleet) -> list[int]:
+    """Read the marks back from every device, as its owner does."""
+    marks: list[int] = []
+    for token in fleet.device_tokens.values():
+        query: dict[str, str | int] = {"variables": "mark", "qty": 10_000}
+        answer = httpx.get(f"{url}/data", params=query, headers={"Device-Token": token}, timeout=30)
+        marks.extend(record["value"] for record in answer.raise_for_status().json()["result"])
+    return sorted(marks)
 
 
-async def test_every_uplink_of_a_burst_arrives_exactly_once(deployment: Deployment) -> None:
-    """What was answered 202 is posted by one of three workers, once, each raw payload in a post of its own."""
-    statuses = await send_burst(f"{deployment.url('ingest', 8080)}/uplink", deployment.authorization)
-    assert statuses == [202] * (UPLINKS // BATCH)
-
-    downstream = deployment.url("downstream", 8081)
-    for attempt in Retrying(stop=stop_after_delay(ARRIVAL_SECONDS), wait=wait_fixed(0.25), reraise=True):
-        with attempt:
-            arrived = read(f"{downstream}/arrived")
-            assert arrived["distinct"] == UPLINKS
-    # Once the workers have stopped, nothing comes a second time any more.
-    deployment.compose("stop", "worker")
-    assert set(read(f"{downstream}/arrived/ids").values()) == {1}
-    arrived = read(f"{downstream}/arrived")
-    assert (arrived["posts"], arrived["boundary_violations"], arrived["refused"]) == (UPLINKS, 0, 0)
-    posts = read(f"{downstream}/arrived/posts?limit={UPLINKS}")
-    marks = [record["value"] for post in posts for record in post["records"] if record["variable"] == "mark"]
-    assert sorted(marks) == list(range(UPLINKS))
+async def test_every_uplink_of_a_burst_is_read_back_from_its_device_exactly_once(
+    deployment: Deployment, fleet: Fleet
+) -> None:
+    """What was answered 202 is stored, also what a worker that is killed in the middle had in hand."""
+    ingest, registry = f"{deployment.url('ingest', 8080)}/uplink", deployment.url("registry", 8081)
+    # An empty request of a known key is answered 400, of any other one 403.
+    headers = {"Authorization": fleet.key}
+    await eventually(lambda: httpx.post(ingest, headers=headers).status_code == 400, within=IN_FORCE_SECONDS, poll=0.2)
+    sending = asyncio.create_task(send_burst(ingest, fleet, range(UPLINKS)))
+    await eventually(lambda: asyncio.to_thread(read_marks, registry, fleet), within=ARRIVAL_SECONDS)
+    deployment.run("kill", "--signal", "KILL", deployment.containers("worker")[0])
+    assert await sending == [202] * (UPLINKS // BATCH)
+    await eventually(
+        lambda: asyncio.to_thread(lambda: len(read_marks(registry, fleet)) >= UPLINKS), within=ARRIVAL_SECONDS, poll=0.5
+    )
+    assert read_marks(registry, fleet) == list(range(UPLINKS))
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -1,4 +1,4 @@
-"""The main job through real processes and a real RabbitMQ. Imports nothing of Sluice."""
+"""The main job through real processes, on a real RabbitMQ and on SQLite. Imports nothing of Sluice."""
 
 import asyncio
 import base64
@@ -16,8 +16,6 @@ from tests.support.processes import Process
 from tests.support.system import AUTHORIZATION, LORAWAN_AUTHORIZATION, NETWORK_TOKEN, RETRY_STEPS, System
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.rabbitmq
-
 SECRETS = (AUTHORIZATION, LORAWAN_AUTHORIZATION, NETWORK_TOKEN)
 
 
@@ -26,12 +24,22 @@ def stub_mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def system(amqp_url: str, tmp_path: Path) -> Iterator[System]:
-    system = System(amqp_url, tmp_path)
+@pytest.fixture(params=[pytest.param("rabbitmq", marks=pytest.mark.rabbitmq), "sqlite"])
+def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
+    amqp_url: str | None = request.getfixturevalue("amqp_url") if request.param == "rabbitmq" else None
+    system = System(amqp_url or f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
     yield system
     system.close()
-    delete_queues(amqp_url, system.prefix, RETRY_STEPS)
+    if amqp_url is not None:
+        delete_queues(amqp_url, system.prefix, RETRY_STEPS)
+
+
+@pytest.fixture
+def system_on_sqlite(tmp_path: Path) -> Iterator[System]:
+    """For what is the same on every queue."""
+    system = System(f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
+    yield system
+    system.close()
 
 
 def post(ingest: Process, body: Any, *, authorization: str = AUTHORIZATION, path: str = "/uplink") -> httpx.Response:
@@ -113,13 +121,14 @@ async def test_a_refused_request_leaves_nothing_behind(system: System) -> None:
 async def test_workers_that_are_killed_lose_nothing(system: System) -> None:
     ingest = system.start_ingest()
     system.control_stub(latency_ms=5)
-    workers = [system.start_worker() for _ in range(2)]
+    workers = [system.start_worker() for _ in range(system.workers_at_once)]
     sending = asyncio.create_task(send_batches(ingest.url, 300))
     await eventually(lambda: system.arrived()["distinct"] > 200)
-    workers[0].kill()
-    system.start_worker()
+    workers.pop(0).kill()
+    workers.append(system.start_worker())
     await eventually(lambda: system.arrived()["distinct"] > 1_000, within=60)
-    workers[1].kill()
+    workers.pop(0).kill()
+    workers.append(system.start_worker())
     accepted = await sending
     await eventually(lambda: system.arrived()["distinct"] >= 3_000, within=60)
     assert set(system.arrived_ids()) == accepted
@@ -186,6 +195,8 @@ def refuses_connections(process: Process) -> bool:
         httpx.get(f"{process.url}/healthz")
     except httpx.ConnectError:
         return True
+    except httpx.TransportError:  # it came in just before the door was closed
+        return False
     return False
 
 
@@ -194,9 +205,8 @@ async def test_a_downstream_that_is_away_is_waited_for(system: System) -> None:
     worker = system.start_worker()
     system.control_stub(mode="away")
     accepted = await send_batches(ingest.url, 5)
-    await eventually(lambda: httpx.get(f"{worker.url}/readyz").json()["degraded"])
-    ready = httpx.get(f"{worker.url}/readyz")
-    assert (ready.status_code, ready.json()["degraded"][0][:10]) == (200, "downstream")
+    await eventually(lambda: "downstream: " in str(httpx.get(f"{worker.url}/readyz").json()["degraded"]))
+    await eventually(lambda: httpx.get(f"{worker.url}/readyz").status_code == 200)
     system.control_stub(mode="good")
     await eventually(lambda: set(system.arrived_ids()) == accepted, within=30)
     assert system.arrived()["duplicates"] == 0
@@ -259,24 +269,26 @@ async def test_no_secret_is_in_a_log_a_metric_an_answer_or_a_letter(system: Syst
         ({"SLUICE_LOG_LEVEL": "loud"}, "SLUICE_LOG_LEVEL"),
     ],
 )
-def test_what_cannot_start_says_why_and_leaves(system: System, settings: dict[str, str], message: str) -> None:
-    worker = system.run("worker", **settings)
+def test_what_cannot_start_says_why_and_leaves(
+    system_on_sqlite: System, settings: dict[str, str], message: str
+) -> None:
+    worker = system_on_sqlite.run("worker", **settings)
     assert worker.wait() == 1
     assert message in worker.log
     assert "Traceback" not in worker.log
 
 
-def test_a_port_in_use_is_one_clear_line(system: System) -> None:
-    ingest = system.start_ingest()
-    second = system.run("ingest", SLUICE_INGEST_PORT=ingest.url.rpartition(":")[2])
+def test_a_port_in_use_is_one_clear_line(system_on_sqlite: System) -> None:
+    ingest = system_on_sqlite.start_ingest()
+    second = system_on_sqlite.run("ingest", SLUICE_INGEST_PORT=ingest.url.rpartition(":")[2])
     assert second.wait() == 1
     assert "cannot listen on 127.0.0.1" in second.log
     assert "Traceback" not in second.log
 
 
-def test_send_posts_generated_uplinks_and_says_how_they_were_answered(system: System) -> None:
-    ingest = system.start_ingest()
+def test_send_posts_generated_uplinks_and_says_how_they_were_answered(system_on_sqlite: System) -> None:
+    ingest = system_on_sqlite.start_ingest()
     arguments = ("send", "--generate", "500", "--batch", "10", "--url", f"{ingest.url}/uplink", "--json")
-    sending = system.run(*arguments, SLUICE_AUTHORIZATION=AUTHORIZATION)
+    sending = system_on_sqlite.run(*arguments, SLUICE_AUTHORIZATION=AUTHORIZATION)
     assert sending.wait(within=60) == 0, sending.log
     assert AUTHORIZATION not in sending.log

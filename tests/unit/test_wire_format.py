@@ -2,16 +2,22 @@
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from common.dead_letter import DeadLetter, Mark, decode_entry, encode_entry
+from cli.dead_story import letter_to_document
+from common.dead_letter import DeadLetter, DeadLetterList, Disposition, Mark, decode_entry, encode_entry
 from common.directory.file import FileDirectory
-from common.envelope import decode_frame, encode_frame
+from common.directory.served import parse_served_directory
+from common.envelope import decode_frame, encode_frame, parse_time
+from common.fields.field_map import parse_field_map
 from common.fields.records import MappedFields, map_fields
+from registry.directory import write_directory
+from registry.entries import KeyEntry, NetworkEntry, SerialNumber
 from tests.support.directories import build_key
 
 PAGE = Path(__file__).parents[2] / "docs" / "wire-format.md"
@@ -50,6 +56,25 @@ def test_a_mark_is_read_and_written_as_documented(example: str) -> None:
     assert same_json(encode_entry(mark), example)
 
 
+@pytest.mark.parametrize("example", examples("history"))
+def test_a_history_is_written_as_documented(example: str) -> None:
+    letters = DeadLetterList()
+    [death] = orjson.loads(example)
+    first, again = (replace(decode_letter(), died_at=parse_time(death[name])) for name in ("died_at", "marked_at"))
+    mark = Mark(first.uplink_id, Disposition(death["disposition"]), parse_time(death["marked_at"]), first.died_at)
+    for entry in (first, mark, again):
+        letters.add(encode_entry(entry))
+    [letter] = letters
+    written = orjson.dumps(letter_to_document(letter)["history"], option=orjson.OPT_UTC_Z)
+    assert same_json(written, example)
+
+
+def decode_letter() -> DeadLetter:
+    letter = decode_entry(examples("letter")[0].encode())
+    assert isinstance(letter, DeadLetter)
+    return letter
+
+
 @pytest.mark.parametrize("example", examples("directory"))
 def test_the_directory_document_loads(example: str, tmp_path: Path) -> None:
     path = tmp_path / "sluice.toml"
@@ -58,6 +83,21 @@ def test_the_directory_document_loads(example: str, tmp_path: Path) -> None:
     directory = FileDirectory(path, {name: f"token-{name}" for name in names}).current
     assert {key.id for key in directory.keys} == set(tomllib.loads(example)["authorizations"])
     assert {network.id for network in directory.networks} == set(tomllib.loads(example)["networks"])
+
+
+@pytest.mark.parametrize("example", examples("served-directory"))
+def test_the_directory_that_a_registry_serves_is_read_and_written_as_documented(example: str) -> None:
+    directory = parse_served_directory(example.encode(), downstream_url="http://registry").directory
+    (network,), (key,) = directory.networks, directory.keys
+    rule = SerialNumber(mask=network.serial.format, case=network.serial.force_case)
+    text = orjson.loads(example)["authorizations"][key.id]["additional_parameters"]
+    assert key.field_map == parse_field_map(text)
+    written = write_directory(
+        [NetworkEntry(network.id, key.profile, "LoRaWAN", rule)],
+        {network.id: network.token},
+        [KeyEntry(key.id, key.profile, network.id, "Factory", text, enabled=key.enabled, token=key.token)],
+    )
+    assert same_json(written, example)
 
 
 def test_the_first_uplink_of_the_frame_becomes_the_records_of_the_post() -> None:

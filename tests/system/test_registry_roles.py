@@ -1,0 +1,180 @@
+"""The registry as a process of its own, and the others that go by it over HTTP. Imports nothing of Sluice."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.leftovers import delete_queues
+from tests.support.ports import find_free_port
+from tests.support.processes import SLUICE, Process
+from tests.support.system import RETRY_STEPS
+from tests.support.waiting import eventually
+
+DIRECTORY_TOKEN = "system-directory-token"
+PROFILE_TOKEN = "p-system-profile-token"
+
+IN_FORCE_SECONDS = 5.0
+"""Within this time every process knows what was changed in the registry."""
+
+
+class Roles:
+    """A registry, an ingest and a worker, each a process of its own, and the operator's commands."""
+
+    def __init__(self, queue: str, folder: Path) -> None:
+        self.prefix = f"test-{uuid.uuid4().hex[:12]}"
+        port = find_free_port()  # the same after a restart, as a deployment's is
+        self.registry_url = f"http://127.0.0.1:{port}"
+        self.environment = {
+            "SLUICE_DATA": str(folder / "var"),
+            "SLUICE_QUEUE": queue,
+            "SLUICE_QUEUE_PREFIX": self.prefix,
+            "SLUICE_DIRECTORY": self.registry_url,
+            "SLUICE_DIRECTORY_TOKEN": DIRECTORY_TOKEN,
+            "SLUICE_REGISTRY_URL": self.registry_url,
+            "SLUICE_PROFILE_TOKEN": PROFILE_TOKEN,
+            "SLUICE_REGISTRY_PORT": str(port),
+            "SLUICE_INGEST_PORT": "0",
+            "SLUICE_WORKER_PORT": "0",
+            "SLUICE_RETRY_STEPS": "0.2,0.5",
+            "SLUICE_BLIP_SECONDS": "0.2",
+            "SLUICE_LOG_FORMAT": "json",
+        }
+        self.processes: list[Process] = []
+
+    def start(self, role: str, **settings: str) -> Process:
+        """Start a role, and wait until it listens."""
+        process = self.run(role, **settings)
+        process.wait_for_line("http.listening")
+        return process
+
+    def run(self, *arguments: str, **settings: str) -> Process:
+        process = Process(str(SLUICE), *arguments, environment=self.environment | settings)
+        self.processes.append(process)
+        return process
+
+    def command(self, *arguments: str) -> dict[str, Any]:
+        """Run one of the operator's commands, and give the document that it printed."""
+        done = self.run(*arguments, "--json")
+        code = done.wait()
+        done.close()  # what it wrote has all been read then
+        assert code == 0, done.log
+        document: dict[str, Any] = json.loads(done.log)
+        return document
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.close()
+
+
+@pytest.fixture(params=[pytest.param("rabbitmq", marks=pytest.mark.rabbitmq), "sqlite"])
+def roles(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Roles]:
+    amqp_url: str | None = request.getfixturevalue("amqp_url") if request.param == "rabbitmq" else None
+    roles = Roles(amqp_url or f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
+    yield roles
+    roles.close()
+    if amqp_url is not None:
+        delete_queues(amqp_url, roles.prefix, RETRY_STEPS)
+
+
+def ready(process: Process) -> tuple[int, list[str]]:
+    response = httpx.get(f"{process.url}/readyz")
+    return response.status_code, response.json()["degraded"]
+
+
+def count_keys(process: Process) -> int:
+    """Say how many keys a process knows, by its log."""
+    known = [line["authorizations"] for line in process.lines if line.get("event") == "directory.reloaded"]
+    return int(known[-1])
+
+
+def send(ingest: Process, device: dict[str, Any], mark: int) -> int:
+    body = {"serial": device["serie_number"], "payload": f"{mark:04x}", "mark": mark}
+    return httpx.post(f"{ingest.url}/uplink", json=body, headers={"Authorization": device["key"]["token"]}).status_code
+
+
+def read_marks(roles: Roles, device: dict[str, Any]) -> list[int]:
+    response = httpx.get(
+        f"{roles.registry_url}/data",
+        params={"variables": "mark", "qty": 1_000},
+        headers={"Device-Token": device["token"]},
+    )
+    return sorted(record["value"] for record in response.raise_for_status().json()["result"])
+
+
+async def test_what_is_created_in_the_registry_may_send_within_five_seconds_and_is_delivered(roles: Roles) -> None:
+    roles.start("registry")
+    ingest, worker = roles.start("ingest"), roles.start("worker")
+    await eventually(lambda: [ready(process) for process in (ingest, worker)] == [(200, []), (200, [])])
+    device = roles.command("device", "create", "A", "--key", "demo")
+    assert send(ingest, device, 1) in {202, 403}
+    await eventually(lambda: send(ingest, device, 2) == 202, within=IN_FORCE_SECONDS)
+    await eventually(lambda: 2 in read_marks(roles, device), within=IN_FORCE_SECONDS)
+
+    assert roles.run("key", "remove", "demo", "--yes").wait() == 0
+    await eventually(
+        lambda: (send(ingest, device, 3), count_keys(ingest), count_keys(worker)) == (403, 0, 0),
+        within=IN_FORCE_SECONDS,
+    )
+
+
+async def test_while_the_registry_is_away_known_keys_go_on_and_the_queue_keeps_their_uplinks(roles: Roles) -> None:
+    registry = roles.start("registry")
+    ingest, worker = roles.start("ingest"), roles.start("worker")
+    device = roles.command("device", "create", "A", "--key", "demo")
+    await eventually(lambda: send(ingest, device, 0) == 202, within=IN_FORCE_SECONDS)
+    await eventually(lambda: read_marks(roles, device) == [0])
+    registry.kill()
+    assert [send(ingest, device, mark) for mark in range(1, 20)] == [202] * 19
+    await eventually(lambda: all("directory: " in " ".join(ready(process)[1]) for process in (ingest, worker)))
+    assert [ready(process)[0] for process in (ingest, worker)] == [200, 200]
+    roles.start("registry")
+    await eventually(lambda: read_marks(roles, device) == list(range(20)), within=60)
+    await eventually(lambda: [ready(process) for process in (ingest, worker)] == [(200, []), (200, [])])
+
+
+async def test_who_starts_before_the_registry_is_not_ready_and_recovers_by_itself(roles: Roles) -> None:
+    ingest, worker = roles.start("ingest"), roles.start("worker")
+    problem = f"{roles.registry_url} does not answer"
+    await eventually(lambda: all(problem in " ".join(ready(process)[1]) for process in (ingest, worker)))
+    assert [ready(process)[0] for process in (ingest, worker)] == [503, 503]
+    answer = httpx.post(f"{ingest.url}/uplink", json={"serial": "A"}, headers={"Authorization": "at-nobody-knows"})
+    assert (answer.status_code, answer.json()["reason"]) == (503, "directory_unavailable")
+    assert answer.headers["Retry-After"] == "1"
+    roles.start("registry")
+    await eventually(lambda: [ready(process)[0] for process in (ingest, worker)] == [200, 200])
+    assert ingest.terminate() == 0
+
+
+async def test_a_wrong_token_says_what_to_set_and_is_in_no_log(roles: Roles) -> None:
+    roles.start("registry")
+    ingest = roles.start("ingest", SLUICE_DIRECTORY_TOKEN="another-directory-token")
+    await eventually(lambda: "refuses SLUICE_DIRECTORY_TOKEN" in " ".join(ready(ingest)[1]))
+    assert ready(ingest)[0] == 503
+    assert ingest.terminate() == 0
+    assert ingest.log.count("directory.refused") == 1
+    for process in roles.processes:
+        assert all(token not in process.log for token in (DIRECTORY_TOKEN, PROFILE_TOKEN, "another-directory-token"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"SLUICE_DIRECTORY_TOKEN": "short"}, "SLUICE_DIRECTORY_TOKEN: Value error, needs at least 16 characters"),
+        ({"SLUICE_DIRECTORY": "http://"}, "SLUICE_DIRECTORY: Value error, is no URL"),
+        ({"SLUICE_DIRECTORY": "ftp://registry"}, "must begin with http:// or https://"),
+    ],
+)
+def test_what_cannot_start_says_why(tmp_path: Path, settings: dict[str, str], message: str) -> None:
+    roles = Roles(f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
+    try:
+        ingest = roles.run("ingest", **settings)
+        assert ingest.wait() == 1
+        assert message in ingest.log
+        assert "Traceback" not in ingest.log
+    finally:
+        roles.close()
