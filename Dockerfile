@@ -1,4 +1,4 @@
-# One image for every role: `docker run sluice ingest`, `docker run sluice worker`, and the operator's tools.
+# One image for every role (`docker run sluice ingest`, `registry`, `worker`) and for the operator's tools.
 
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -19,12 +19,15 @@ RUN build-tools/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-d
 
 FROM python:3.13-slim
 # A number, so that Kubernetes can see that it is not root; a fixed one, so that a volume keeps its owner.
-RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin sluice
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin sluice \
+ && install --directory --mode=0700 --owner=sluice --group=sluice /var/lib/sluice
 COPY --from=build /opt/sluice /opt/sluice
 # The file system may be read-only: nothing is written but what a volume holds.
-# In a container 127.0.0.1 reaches nobody.
-ENV PATH=/opt/sluice/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 SLUICE_HOST=0.0.0.0
+# In a container 127.0.0.1 reaches nobody, and a load balancer needs some seconds to notice that one stops.
+ENV PATH=/opt/sluice/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 SLUICE_HOST=0.0.0.0 \
+    SLUICE_DRAIN_DELAY=5 \
+    SLUICE_DATA=/var/lib/sluice SLUICE_QUEUE=sqlite:/var/lib/sluice/queue.db
 USER 10001:10001
 WORKDIR /tmp
-EXPOSE 8080 8083
+EXPOSE 8080 8081 8083
 ENTRYPOINT ["sluice"]

@@ -29,6 +29,9 @@ check: setup  ## lint, formatting, types, import contracts
 bench: setup  ## measure the ingest beside its floor; needs wrk and a RabbitMQ
 	$(BIN)/python -m bench.ingest
 
+faults: setup  ## break everything under load and count what arrives; needs a Docker engine, takes an hour or two
+	$(BIN)/python -m pytest tests/faults; status=$$?; $(BIN)/python -m bench.reliability; exit $$status
+
 pin: $(VENV)/ready  ## write the pinned requirements anew from the ranges in pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make pin" pyproject.toml -o requirements/runtime.txt
@@ -37,4 +40,4 @@ pin: $(VENV)/ready  ## write the pinned requirements anew from the ranges in pyp
 clean:  ## remove what setup, the tests and the runs left
 	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup run test check bench pin clean
+.PHONY: help setup run test check bench faults pin clean
