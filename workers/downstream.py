@@ -1,4 +1,4 @@
-"""The two requests that Sluice makes downstream: resolve a serial, post the data of one device."""
+"""What Sluice asks of the downstream: resolve a serial, post data for one device or many, say that it is there."""
 
 import asyncio
 import contextlib

@@ -42,7 +42,6 @@ class _Lane:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     free_at: float = 0.0
     paused_until: float = 0.0
-    waiting: int = 0
 
 
 class Governor:
@@ -94,10 +93,10 @@ class Governor:
         lane = self._lane(profile)
         if not self._interval and lane.paused_until <= _now():
             return
-        async with self._counted_waiting(lane, profile, uplinks):
+        async with self._place_among_the_waiting(profile, uplinks):
             try:
                 async with asyncio.timeout_at(until), lane.lock:
-                    await self._wait_for(lane)
+                    await self._sleep_until(lane, lambda: max(lane.free_at, lane.paused_until))
                     lane.free_at = max(lane.free_at, _now()) + self._interval
             except TimeoutError:
                 raise ThrottledError(f"the turn of profile {profile!r} did not come in time") from None
@@ -106,31 +105,26 @@ class Governor:
         """Return when the profile is not set to zero. Raises as :meth:`turn`."""
         lane = self._lane(profile)
         if lane.paused_until > _now():
-            async with self._counted_waiting(lane, profile, 1):
+            async with self._place_among_the_waiting(profile, 1):
                 await self._sleep_until(lane, lambda: lane.paused_until)
 
     @asynccontextmanager
-    async def _counted_waiting(self, lane: _Lane, profile: str, uplinks: int) -> AsyncIterator[None]:
+    async def _place_among_the_waiting(self, profile: str, uplinks: int) -> AsyncIterator[None]:
         if self._is_crowded() and self._count_profiles() > 1:
             raise ThrottledError(
                 f"too many uplinks wait for the turn of their profile; {profile!r} is one", CROWDED_WAIT
             )
-        lane.waiting += 1
         self._waiting += 1
         self._waiting_uplinks += uplinks
         try:
             yield
         finally:
-            lane.waiting -= 1
             self._waiting -= 1
             self._waiting_uplinks -= uplinks
 
     def _is_crowded(self) -> bool:
         """Whether those who wait leave too little of what the worker holds to the profiles that need not."""
         return self._waiting >= MOST_WAITING or self._waiting_uplinks >= self._crowd
-
-    async def _wait_for(self, lane: _Lane) -> None:
-        await self._sleep_until(lane, lambda: max(lane.free_at, lane.paused_until))
 
     async def _sleep_until(self, lane: _Lane, moment: Callable[[], float]) -> None:
         """Sleep; the moment may move on meanwhile, or the lane be paused for longer than anybody may wait here."""

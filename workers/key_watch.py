@@ -21,7 +21,10 @@ WINDOW = 100
 """So many of a key's last uplinks are looked at."""
 
 HELD_FROM = 95
-"""So many of them dead: the key is held back. An operator who forwards devices that nobody registered is below that."""
+"""So many of them dead: the key is held back.
+
+Who forwards many devices that nobody registered stays below that with more than one uplink in twenty that goes well.
+"""
 
 RELEASED_BELOW = 50
 

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from common.envelope import Uplink
 from common.reason import Reason
 from workers.answers import AwayError, RejectedError, ThrottledError, TransientError, UnauthorizedError
 from workers.downstream import Downstream
@@ -53,7 +54,7 @@ class Posting:
                 await self._downstream.post(post, waiting=len(post.uplinks) + len(remaining), until=until)
             except UnauthorizedError as error:
                 if has_fresh_token:
-                    outcomes.extend(_dead_letter(post.uplinks, error))
+                    outcomes.extend(_dead_letter(post, error))
                 else:
                     has_fresh_token = True
                     unresolved, remaining = await self._renew_token(post, remaining)
@@ -62,13 +63,13 @@ class Posting:
                 if len(post.uplinks) > 1:  # one bad record has the whole body refused: find it, deliver the others
                     remaining.extendleft(reversed(split_post(post)))
                 else:
-                    outcomes.extend(_dead_letter(post.uplinks, error))
+                    outcomes.extend(_dead_letter(post, error))
             except TransientError as error:
                 return [*outcomes, *_give_up(post, remaining, error)]
             except Exception as error:  # noqa: BLE001 - a bug met in one post may not take the others with it
-                outcomes.extend(note_unexpected(resolved.mapped.uplink, error) for resolved in post.uplinks)
+                outcomes.extend(note_unexpected(uplink, error) for uplink in _uplinks_of([post]))
             else:
-                outcomes.extend(Delivered(resolved.mapped.uplink) for resolved in post.uplinks)
+                outcomes.extend(Delivered(uplink) for uplink in _uplinks_of([post]))
         return outcomes
 
     async def _renew_token(self, refused: Post, remaining: deque[Post]) -> tuple[list[Outcome], deque[Post]]:
@@ -85,13 +86,17 @@ class Posting:
         return [*_spread(afresh, [refused]), *_spread(untried, remaining)], deque()
 
 
+def _uplinks_of(posts: Iterable[Post]) -> Iterator[Uplink]:
+    return (resolved.mapped.uplink for post in posts for resolved in post.uplinks)
+
+
 def _spread(outcome: Outcome, posts: Iterable[Post]) -> list[Outcome]:
     """Give every uplink of the posts the same outcome."""
-    return [replace(outcome, uplink=resolved.mapped.uplink) for post in posts for resolved in post.uplinks]
+    return [replace(outcome, uplink=uplink) for uplink in _uplinks_of(posts)]
 
 
-def _dead_letter(uplinks: Iterable[ResolvedUplink], error: RejectedError) -> list[Outcome]:
-    return [DeadLettered(resolved.mapped.uplink, error.reason, str(error)) for resolved in uplinks]
+def _dead_letter(refused: Post, error: RejectedError) -> list[Outcome]:
+    return [DeadLettered(uplink, error.reason, str(error)) for uplink in _uplinks_of([refused])]
 
 
 def _give_up(failed: Post, remaining: Iterable[Post], error: TransientError) -> list[Outcome]:
@@ -100,17 +105,17 @@ def _give_up(failed: Post, remaining: Iterable[Post], error: TransientError) -> 
         return [*_put_back([failed], error, tried=error.tried), *_put_back(remaining, error)]
     detail = f"not tried: an earlier post for this device failed: {error}"
     return [
-        *_retry(failed.uplinks, error),
+        *_retry(failed, error),
         *_leave_untried(remaining, _reason_of(error), detail, error.retry_after),
     ]
 
 
-def _retry(uplinks: Iterable[ResolvedUplink], error: TransientError) -> list[Outcome]:
+def _retry(failed: Post, error: TransientError) -> list[Outcome]:
     """Try again later. Being throttled is no failure of the uplink, and costs it no attempt."""
     counts = not isinstance(error, ThrottledError)
     return [
-        RetryLater(resolved.mapped.uplink, _reason_of(error), str(error), error.retry_after, counts=counts)
-        for resolved in uplinks
+        RetryLater(uplink, _reason_of(error), str(error), error.retry_after, counts=counts)
+        for uplink in _uplinks_of([failed])
     ]
 
 
@@ -120,11 +125,7 @@ def _reason_of(error: TransientError) -> Reason:
 
 def _put_back(posts: Iterable[Post], error: AwayError, *, tried: bool = False) -> list[Outcome]:
     """The downstream as a whole is away: keep everything in its place until it is back."""
-    return [
-        PutBack(resolved.mapped.uplink, Reason.DOWNSTREAM_UNAVAILABLE, str(error), counts=tried)
-        for post in posts
-        for resolved in post.uplinks
-    ]
+    return [PutBack(uplink, Reason.DOWNSTREAM_UNAVAILABLE, str(error), counts=tried) for uplink in _uplinks_of(posts)]
 
 
 def _leave_untried(
@@ -135,8 +136,4 @@ def _leave_untried(
     Their attempt does not count, and so they travel in a frame of their own: an uplink that the downstream cannot bear
     delays its neighbours by one step of the ladder and does not take them down with it.
     """
-    return [
-        RetryLater(resolved.mapped.uplink, reason, detail, wait, counts=False)
-        for post in remaining
-        for resolved in post.uplinks
-    ]
+    return [RetryLater(uplink, reason, detail, wait, counts=False) for uplink in _uplinks_of(remaining)]

@@ -13,6 +13,7 @@ from aiormq.exceptions import ConnectionInternalError
 from common.dead_letter import DeadLetter, DeadLetterList, Disposition
 from common.envelope import FRAME_VERSION
 from common.metrics import REGISTRY
+from common.queue.limits import DELIVERY_LIMIT
 from common.queue.protocol import Message, QueueUnavailableError, Remainder, UnroutableError
 from common.queue.rabbitmq.dead_letters import StreamReader
 from common.queue.rabbitmq.delivery import RabbitDelivery
@@ -20,7 +21,7 @@ from common.queue.rabbitmq.engine import RabbitQueue
 from common.queue.rabbitmq.messages import encode_message
 from common.queue.rabbitmq.problems import StreamNotReadyError
 from common.queue.rabbitmq.publisher import Publisher
-from common.queue.rabbitmq.topology import DELIVERY_LIMIT, Topology
+from common.queue.rabbitmq.topology import Topology
 from common.reason import Reason
 from tests.support.remains import DONE, bury, put_off, settle_one
 from tests.support.waiting import eventually, take, take_one

@@ -10,12 +10,13 @@ import pytest
 from common.dead_letter import DeadLetter
 from common.ladder import Ladder
 from common.queue import open_queue
+from common.queue.limits import DELIVERY_LIMIT
 from common.queue.protocol import QueueUnavailableError, Remainder
 from common.queue.sqlite import holding
 from common.queue.sqlite.clock import read_clock, to_milliseconds
 from common.queue.sqlite.engine import SqliteQueue
 from common.queue.sqlite.limits import Limits
-from common.queue.sqlite.store import DELIVERY_LIMIT, Store
+from common.queue.sqlite.store import Store
 from common.reason import Reason
 from tests.support.remains import DONE, bury, put_off, settle_one
 from tests.support.sqlite_queue import STEPS, message, opened, publish_all

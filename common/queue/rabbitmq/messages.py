@@ -10,10 +10,8 @@ from aio_pika.abc import AbstractIncomingMessage, DeliveryMode
 
 from common.dead_letter import DeadLetter, Mark, encode_entry
 from common.envelope import FRAME_VERSION
-from common.queue.protocol import Message, MessageTooLargeError
-
-MESSAGE_LIMIT_BYTES = 15 * 1024 * 1024
-"""RabbitMQ 4 closes the channel at 16 MiB, and with it every publish that waits on it."""
+from common.queue.limits import refuse_too_large
+from common.queue.protocol import Message
 
 
 def encode_message(message: Message, *, message_id: str | None = None) -> aio_pika.Message:
@@ -75,8 +73,7 @@ def _describe(message: Message) -> dict[str, int]:
 
 
 def _encode(body: bytes, headers: Mapping[str, Any], message_id: str | None = None) -> aio_pika.Message:
-    if len(body) > MESSAGE_LIMIT_BYTES:
-        raise MessageTooLargeError(f"a message of {len(body)} bytes is too large; the limit is {MESSAGE_LIMIT_BYTES}")
+    refuse_too_large(body)
     return aio_pika.Message(
         body,
         headers=dict(headers),

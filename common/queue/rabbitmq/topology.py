@@ -9,12 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-DELIVERY_LIMIT = 100
-"""Deliveries after which a message is poison.
-
-A crash ages everything that its worker held, so the limit is well above the few crashes that one bad frame may cause
-before it is split.
-"""
+from common.queue.limits import DELIVERY_LIMIT
 
 PRACTICALLY_UNLIMITED = 1_000_000_000
 """A delivery limit that is never reached: on 3.10 -1 drops a message at its first return, on 4.0 none means 20."""

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from common.queue.limits import DELIVERY_LIMIT
 from common.queue.protocol import Message, Remainder
 from common.queue.sqlite.holding import Holding
-from common.queue.sqlite.store import DELIVERY_LIMIT, TakenMessage
+from common.queue.sqlite.store import TakenMessage
 
 
 @dataclass(frozen=True, slots=True, eq=False)

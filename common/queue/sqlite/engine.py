@@ -11,13 +11,14 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from common.dead_letter import DeadLetter, DeadLetterList, Disposition, LetterId, Mark
+from common.queue.limits import refuse_too_large
 from common.queue.protocol import Books, Delivery, Depths, Message, QueueUnavailableError
 from common.queue.replaying import plan_replay
 from common.queue.sqlite.clock import read_clock, to_clock, to_milliseconds
 from common.queue.sqlite.consumer import Consumer
 from common.queue.sqlite.dead_letters import Page
 from common.queue.sqlite.holding import Holding
-from common.queue.sqlite.limits import Limits, refuse_too_large
+from common.queue.sqlite.limits import Limits
 from common.queue.sqlite.lock import ConsumerLock
 from common.queue.sqlite.store import Store
 from common.queue.sqlite.writer import Writer

@@ -2,12 +2,7 @@
 
 from dataclasses import dataclass
 
-from common.queue.protocol import MessageTooLargeError
-
 MEBIBYTE = 1024 * 1024
-
-MESSAGE_LIMIT_BYTES = 15 * MEBIBYTE
-"""The same as on RabbitMQ, so that what one engine takes the other takes as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +30,3 @@ class Limits:
     Taking a message out of the queue has to be written down as well, so a queue that had filled the disk to the last
     byte could never be emptied again.
     """
-
-
-def refuse_too_large(body: bytes) -> None:
-    """Raise :class:`MessageTooLargeError` for the body of a message or letter beyond the limit."""
-    if len(body) > MESSAGE_LIMIT_BYTES:
-        raise MessageTooLargeError(f"a message of {len(body)} bytes is too large; the limit is {MESSAGE_LIMIT_BYTES}")

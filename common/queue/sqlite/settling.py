@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from common.dead_letter import DeadLetter
+from common.queue.limits import refuse_too_large
 from common.queue.protocol import Message, Remainder
 from common.queue.sqlite.clock import to_milliseconds
 from common.queue.sqlite.dead_letters import EncodedEntry, encode
-from common.queue.sqlite.limits import refuse_too_large
 from common.queue.sqlite.schema import AT_ONCE, SUSPECT
 
 

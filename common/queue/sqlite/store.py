@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.queue.limits import DELIVERY_LIMIT
 from common.queue.protocol import Depths, Message, QueueUnavailableError
 from common.queue.replaying import Replay
 from common.queue.sqlite.books import BookTable
@@ -17,9 +18,6 @@ from common.queue.sqlite.limits import MEBIBYTE, Limits
 from common.queue.sqlite.problems import FULL, FileGoneError
 from common.queue.sqlite.schema import AT_ONCE, connect
 from common.queue.sqlite.settling import EncodedRemainder, NewMessage
-
-DELIVERY_LIMIT = 100
-"""Deliveries after the first; a message that came back more often is poison. The same as on RabbitMQ."""
 
 TAKE_BYTES = 8 * MEBIBYTE
 """Bodies that are read in one transaction; publishes wait meanwhile."""

@@ -9,10 +9,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 import pytest
 
 from common.dead_letter import DeadLetter
+from common.queue.limits import DELIVERY_LIMIT
 from common.queue.protocol import Books, Depths, Message, QueueUnavailableError, Remainder
 from common.queue.sqlite.limits import Limits
 from common.queue.sqlite.schema import SUSPECT
-from common.queue.sqlite.store import DELIVERY_LIMIT, TAKE_BYTES, Store, TakenMessage
+from common.queue.sqlite.store import TAKE_BYTES, Store, TakenMessage
 from common.reason import Reason
 from tests.support.sqlite_queue import STEPS, insert, settle
 
