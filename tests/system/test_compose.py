@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import secrets
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.docker import find_docker
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]  # the image may have to be built from nothing
@@ -100,19 +100,6 @@ def deployment() -> Iterator[Deployment]:
         deployment.compose("build")
         deployment.start()
         yield deployment
-
-
-def find_docker() -> str:
-    """Give the command of an engine that answers. Without one, skip; in CI, fail: there it has to be."""
-    docker = shutil.which("docker")
-    if docker and all(
-        subprocess.run([docker, *arguments], capture_output=True, check=False).returncode == 0
-        for arguments in (["info"], ["compose", "version"])
-    ):
-        return docker
-    if os.environ.get("CI") == "true":
-        pytest.fail("no Docker engine with Compose answers, and CI has to test the containers")
-    pytest.skip("no Docker engine with Compose answers")
 
 
 @dataclass(frozen=True)
