@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import secrets
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from tests.support.docker import find_docker
+from tests.support.pages import list_shown
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]  # the image may have to be built from nothing
@@ -163,6 +165,20 @@ async def test_every_uplink_of_a_burst_is_read_back_from_its_device_exactly_once
         lambda: asyncio.to_thread(lambda: len(read_marks(registry, fleet)) >= UPLINKS), within=ARRIVAL_SECONDS, poll=0.5
     )
     assert read_marks(registry, fleet) == list(range(UPLINKS))
+
+
+async def test_the_commands_of_the_readme_do_what_it_says(deployment: Deployment) -> None:
+    deployment.start()
+    commands = [shlex.split(shown.command, comments=True) for shown in list_shown("README.md")]
+    inside = [words for words in commands if words[:3] == ["docker", "compose", "exec"]]
+    create, create_sender, burst, letters = (words[3:] for words in inside)
+    assert "curl" in deployment.compose("exec", "--no-TTY", *create)
+    key = json.loads(deployment.compose("exec", "--no-TTY", *create_sender, "--json"))["key"]["token"]
+    ingest, headers = f"{deployment.url('ingest', 8080)}/uplink", {"Authorization": key}
+    await eventually(lambda: httpx.post(ingest, headers=headers).status_code == 400, within=ARRIVAL_SECONDS, poll=0.2)
+    sent = deployment.compose("exec", "--no-TTY", *(key if word == "KEY" else word for word in burst))
+    assert "20,000" in sent
+    assert "dead letters: 0" in deployment.compose("exec", "--no-TTY", *letters)
 
 
 @pytest.mark.parametrize("role", ROLES)
