@@ -1,14 +1,11 @@
 """``sluice audit``: whether every uplink that was accepted is accounted for."""
 
 import asyncio
-import sys
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
-import orjson
 from cyclopts import Parameter
 from rich.console import Console
 from rich.markup import escape
@@ -18,8 +15,10 @@ from cli.auditor import Auditor
 from cli.balance import Account, Finding, Span, Verdict, judge, open_account
 from cli.counters import UnknownError, load_snapshot, save_snapshot
 from cli.deployment import Deployment
+from cli.flags import AsJson
+from cli.queue import open_settings_queue
+from cli.terminal import print_line
 from common.logs import configure_logs
-from common.queue import open_queue
 from common.queue.protocol import Queue, QueueUnavailableError, QueueUrlError
 from common.settings import Settings
 from common.tls import TlsError, create_client_context
@@ -48,7 +47,7 @@ async def audit(
     metrics: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     save: Annotated[Path | None, Parameter(show_default=False)] = None,
     since: Annotated[Path | None, Parameter(show_default=False)] = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
+    as_json: AsJson = False,
     where: Deployment | None = None,
 ) -> int:
     """Say whether every uplink that was accepted was delivered, set aside, is dead, or waits in the queue.
@@ -79,7 +78,7 @@ async def audit(
     if finding is None:
         return 0
     if as_json:
-        sys.stdout.write(orjson.dumps(describe_finding(finding)).decode() + "\n")
+        print_line(describe_finding(finding))
     else:
         _print_finding(finding)
     return EXIT_CODES[finding.verdict]
@@ -128,16 +127,7 @@ def _print_finding(finding: Finding) -> None:
 
 async def _examine(request: AuditRequest) -> Finding | None:
     """Make the audit, or save what a later one begins with; None then."""
-    settings = request.settings
-    async with open_queue(
-        settings.queue,
-        prefix=settings.queue_prefix,
-        ladder=settings.ladder,
-        dead_letter_age=timedelta(days=settings.dead_letter_days),
-        name="sluice audit",
-        tls=settings.tls,
-        existing_only=True,
-    ) as queue:
+    async with open_settings_queue(request.settings, "audit", existing_only=True) as queue:
         if (books := await queue.books()) is None:
             return await _examine_processes(request, queue)
         if request.metrics or request.save or request.since:

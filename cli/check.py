@@ -4,9 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from rich.console import Console
 
 from cli.check_directory import check_file, count_entries
@@ -14,8 +12,9 @@ from cli.check_live import check_downstream, check_queue
 from cli.check_settings import check_settings
 from cli.deployment import Deployment
 from cli.diagnostics import Diagnostic, Severity, count_mistakes, diagnostics_to_document, tabulate_diagnostics
-from cli.explain import print_document
-from cli.explain_rules import read_directory
+from cli.directory import read_directory
+from cli.flags import AsJson, Switch
+from cli.terminal import print_document
 from common.directory.problems import DirectoryError
 from common.logs import configure_logs
 from common.settings import Settings
@@ -24,8 +23,8 @@ from common.tls import TlsError
 
 async def check(
     *,
-    live: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
-    as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
+    live: Switch = False,
+    as_json: AsJson = False,
     where: Deployment | None = None,
 ) -> int:
     """Check the settings and the directory: what cannot work, where, and what to do about it.

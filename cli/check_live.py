@@ -1,15 +1,14 @@
 """Whether everything that a deployment needs can be reached, with the credentials that it has."""
 
-import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from cli.diagnostics import Diagnostic, Severity
-from cli.explanation import GROUP, Unresolved
-from cli.resolving import create_resolver, open_downstream
+from cli.explanation import GROUP
+from cli.queue import open_settings_queue
+from cli.resolving import open_downstream
 from common.directory.model import AuthorizationKey, Directory, Network
 from common.envelope import Envelope, Uplink
-from common.queue import open_queue
 from common.queue.protocol import QueueMissingError, QueueUnavailableError, QueueUrlError
 from common.reason import Reason
 from common.settings import Settings
@@ -18,21 +17,14 @@ from workers.answers import DownstreamError
 from workers.downstream import Downstream
 from workers.mapping import MappedUplink
 from workers.outcome import DeadLettered
-from workers.resolver import ResolvedUplink
+from workers.resolver import ResolvedUplink, Unresolved
+from workers.service import create_resolver
 
 
 async def check_queue(settings: Settings) -> Diagnostic:
     """Ask the queue how much is in it; it is not made where it is missing."""
     try:
-        async with open_queue(
-            settings.queue,
-            prefix=settings.queue_prefix,
-            ladder=settings.ladder,
-            dead_letter_age=timedelta(days=settings.dead_letter_days),
-            name=f"sluice check {os.getpid()}",
-            tls=settings.tls,
-            existing_only=True,
-        ) as queue:
+        async with open_settings_queue(settings, "check", existing_only=True) as queue:
             depths = await queue.depths()
     except QueueMissingError as error:
         return Diagnostic(Severity.WARNING, "queue", f"{error}; the first role that starts makes it")

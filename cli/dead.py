@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from contextlib import aclosing, contextmanager
 from typing import Annotated, Any, TypeAlias
 
-import orjson
 from cyclopts import App, Parameter
 from cyclopts.types import PositiveInt
 from rich.console import Console
@@ -18,6 +17,8 @@ from cli.dead_replay import Replayer, purge
 from cli.dead_selection import DeadLetterRequest, NotDoneError, choose_letters, pick_letters
 from cli.dead_story import letter_to_document, story_to_document, tabulate_counts, tabulate_letters, tell_story
 from cli.deployment import Deployment
+from cli.flags import AsJson, Switch
+from cli.terminal import fail, print_line, say
 from common.dead_letter import DeadLetter
 from common.directory.model import Directory
 from common.directory.problems import DirectoryError
@@ -44,112 +45,67 @@ app = App(
     " was done that was asked for, 1 when something was not (standard error says what, and why), and 130 after Ctrl-C.",
 )
 
-AsJson: TypeAlias = Annotated[bool, Parameter(name="--json", negative=(), show_default=False)]
-DryRun: TypeAlias = Annotated[bool, Parameter(negative=(), show_default=False)]
+UplinkIds: TypeAlias = Annotated[str, Parameter(help="The uplinks that are meant; none: all.")]
+Which: TypeAlias = Annotated[LetterFilter | None, Parameter(help="What the letters have to fit.")]
+Where: TypeAlias = Annotated[Deployment | None, Parameter(help="The deployment.")]
+Yes: TypeAlias = Annotated[
+    Switch, Parameter(help="Do not ask. Without a terminal to ask at, nothing is purged unless this is given.")
+]
 
 
 @app.command(name="list")
 async def list_dead(
-    *uplink_ids: str,
-    which: LetterFilter | None = None,
-    as_json: AsJson = False,
-    limit: Annotated[PositiveInt | None, Parameter(show_default=False)] = None,
-    where: Deployment | None = None,
+    *uplink_ids: UplinkIds,
+    which: Which = None,
+    as_json: Annotated[
+        AsJson, Parameter(help="Print each letter as one line of JSON, with the whole uplink and its history.")
+    ] = False,
+    limit: Annotated[
+        PositiveInt | None,
+        Parameter(show_default=False, help="Show the first so many; the table shows 200, JSON all."),
+    ] = None,
+    where: Where = None,
 ) -> int:
-    """List dead letters in the order in which they died. Nothing is taken and nothing changes.
-
-    Parameters
-    ----------
-    uplink_ids
-        The uplinks that are meant; none: all.
-    which
-        What the letters have to fit.
-    as_json
-        Print each letter as one line of JSON, with the whole uplink and its history.
-    limit
-        Show the first so many; the table shows 200, JSON all.
-    where
-        The deployment.
-
-    """
+    """List dead letters in the order in which they died. Nothing is taken and nothing changes."""
     return await _report(_list(DeadLetterRequest(uplink_ids, which, where), limit, as_json=as_json))
 
 
 @app.command(name="show")
 async def show_dead(
-    *uplink_ids: str, which: LetterFilter | None = None, as_json: AsJson = False, where: Deployment | None = None
+    *uplink_ids: Annotated[str, Parameter(help="The uplinks that are meant, as listed.")],
+    which: Which = None,
+    as_json: Annotated[AsJson, Parameter(help="Print each letter as one line of JSON.")] = False,
+    where: Where = None,
 ) -> int:
-    """Tell the whole story of a letter: why the uplink died, what to do, what happened before, and what it held.
-
-    Parameters
-    ----------
-    uplink_ids
-        The uplinks that are meant, as listed.
-    which
-        What the letters have to fit.
-    as_json
-        Print each letter as one line of JSON.
-    where
-        The deployment.
-
-    """
+    """Tell the whole story of a letter: why the uplink died, what to do, what happened before, and what it held."""
     return await _report(_show(DeadLetterRequest(uplink_ids, which, where), as_json=as_json))
 
 
 @app.command(name="replay")
 async def replay_dead(
-    *uplink_ids: str,
-    which: LetterFilter | None = None,
-    rate: PositiveInt = DEFAULT_RATE,
-    dry_run: DryRun = False,
-    where: Deployment | None = None,
+    *uplink_ids: UplinkIds,
+    which: Which = None,
+    rate: Annotated[PositiveInt, Parameter(help="At most so many uplinks a second.")] = DEFAULT_RATE,
+    dry_run: Annotated[Switch, Parameter(help="Only say what would be replayed.")] = False,
+    where: Where = None,
 ) -> int:
     """Put letters back into the work queue, with all their attempts before them, and take them off the list.
 
     They go through today's field maps and today's directory. One that dies again is one letter, with its history.
     Ctrl-C stops it between two letters; then the same command goes on with the rest.
-
-    Parameters
-    ----------
-    uplink_ids
-        The uplinks that are meant; none: all.
-    which
-        What the letters have to fit.
-    rate
-        At most so many uplinks a second.
-    dry_run
-        Only say what would be replayed.
-    where
-        The deployment.
-
     """
     return await _report(_replay(DeadLetterRequest(uplink_ids, which, where), rate, dry_run=dry_run))
 
 
 @app.command(name="purge")
 async def purge_dead(
-    *uplink_ids: str,
-    which: LetterFilter | None = None,
-    yes: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
-    dry_run: DryRun = False,
-    where: Deployment | None = None,
+    *uplink_ids: UplinkIds,
+    which: Which = None,
+    yes: Yes = False,
+    dry_run: Annotated[Switch, Parameter(help="Only say what would be purged.")] = False,
+    where: Where = None,
 ) -> int:
-    """Take letters off the list for good. Their uplinks are given up.
-
-    Parameters
-    ----------
-    uplink_ids
-        The uplinks that are meant; none: all.
-    which
-        What the letters have to fit.
-    yes
-        Do not ask. Without a terminal to ask at, nothing is purged unless this is given.
-    dry_run
-        Only say what would be purged.
-    where
-        The deployment.
-
-    """
+    """Take letters off the list for good. Their uplinks are given up."""
     return await _report(_purge(DeadLetterRequest(uplink_ids, which, where), yes=yes, dry_run=dry_run))
 
 
@@ -189,7 +145,7 @@ async def _replay(request: DeadLetterRequest, rate: int, *, dry_run: bool) -> No
                 try:
                     await replayer.replay(letters)
                 finally:
-                    _say(f"{replayer.replayed:,} of {len(chosen.letter_ids):,} were replayed")
+                    say(f"{replayer.replayed:,} of {len(chosen.letter_ids):,} were replayed")
     if chosen.cut:
         raise NotDoneError(f"cannot be replayed, because a part is all that was kept: {_name_some(chosen.cut)}")
     _refuse_missing(chosen.missing)
@@ -206,7 +162,7 @@ async def _purge(request: DeadLetterRequest, *, yes: bool, dry_run: bool) -> Non
         with _progress("Letters", len(chosen.letter_ids)) as advance:
             async with request.open_queue() as queue:
                 await purge(queue, chosen.letter_ids, on_progress=advance)
-        _say(f"{len(chosen.letter_ids):,} were purged")
+        say(f"{len(chosen.letter_ids):,} were purged")
     _refuse_missing(chosen.missing)
 
 
@@ -220,8 +176,7 @@ async def _report(doing: Coroutine[Any, Any, None]) -> int:
     except BrokenPipeError:  # whoever read has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at the end
     except UNDOABLE as error:
-        _say(str(error))
-        return 1
+        return fail(error)
     return 0
 
 
@@ -233,16 +188,12 @@ async def _find_directory(request: DeadLetterRequest) -> Directory | None:
         return None
 
 
-def _say(message: str) -> None:
-    sys.stderr.write(f"sluice: {message}\n")
-
-
 async def _print_lines(
     letters: AsyncIterator[DeadLetter], to_document: Callable[[DeadLetter], dict[str, Any]], limit: int | None = None
 ) -> None:
     printed = 0
     async for letter in letters:
-        sys.stdout.buffer.write(orjson.dumps(to_document(letter), option=orjson.OPT_UTC_Z) + b"\n")
+        print_line(to_document(letter))
         printed += 1
         if printed == limit:
             break

@@ -1,20 +1,19 @@
 """The letters that a command of ``sluice dead`` is about: where they are, and which of them."""
 
-import os
-import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from cli.dead_filter import LetterFilter, LetterSelection
 from cli.deployment import Deployment
-from cli.directory import open_directory
+from cli.directory import read_directory
+from cli.queue import open_settings_queue
+from cli.terminal import say
 from common.dead_letter import DeadLetter, LetterId
 from common.directory.model import Directory
 from common.directory.problems import DirectoryError
-from common.queue import open_queue
 from common.queue.protocol import Queue
 from common.reason import Reason
 from common.tls import TlsError
@@ -33,16 +32,8 @@ class DeadLetterRequest:
         self._settings = (where or Deployment()).read_settings()
 
     def open_queue(self) -> AbstractAsyncContextManager[Queue]:
-        """Open the queue, and make none: a name that was mistyped must not look like a list that is empty."""
-        return open_queue(
-            self._settings.queue,
-            prefix=self._settings.queue_prefix,
-            ladder=self._settings.ladder,
-            dead_letter_age=timedelta(days=self._settings.dead_letter_days),
-            name=f"sluice dead {os.getpid()}",
-            tls=self._settings.tls,
-            existing_only=True,
-        )
+        """Open the queue that the letters are in."""
+        return open_settings_queue(self._settings, "dead", existing_only=True)
 
     async def select(self) -> LetterSelection:
         """Give the selection. Raises :class:`NotDoneError` when it needs a directory that cannot be read."""
@@ -55,11 +46,7 @@ class DeadLetterRequest:
 
     async def read_directory(self) -> Directory:
         """Read the directory as it is today. Raises :class:`DirectoryError` and :class:`TlsError`."""
-        async with open_directory(self._settings) as directory:
-            await directory.refresh()
-            if not directory.is_read:
-                raise DirectoryError(str(directory.degraded))
-            return directory.current
+        return await read_directory(self._settings)
 
     async def _require_networks(self) -> Directory:
         try:
@@ -75,7 +62,7 @@ class DeadLetterRequest:
         try:
             return await self.read_directory()
         except (DirectoryError, TlsError) as error:
-            sys.stderr.write(f"sluice: serials are looked for under their common names, for want of a map: {error}\n")
+            say(f"serials are looked for under their common names, for want of a map: {error}")
             return None
 
 

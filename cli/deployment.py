@@ -1,11 +1,14 @@
 """Which deployment an operator's tool looks at: the few settings that say where it is, as flags."""
 
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from cyclopts import Group, Parameter
 
 from common.settings import Settings
+
+SettingsFlags: TypeAlias = Annotated[Settings | None, Parameter(name="*")]
+"""Every setting as a flag; what no flag gives comes from the environment (``SLUICE_…``)."""
 
 WHERE = Group("Where", sort_key=100)
 

@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 
 from common.directory.fetching import DirectoryClient
 from common.directory.file import DirectoryError, FileDirectory
+from common.directory.model import Directory
 from common.directory.remote import RemoteDirectory
+from common.directory.source import DirectorySource
 from common.settings import Settings
 from common.tls import create_client_context
 
@@ -22,6 +24,19 @@ async def open_directory(settings: Settings) -> AsyncIterator[FileDirectory | Re
     else:
         async with open_remote_directory(settings, settings.directory_url) as directory:
             yield directory
+
+
+async def read_directory(settings: Settings) -> Directory:
+    """Read the directory as it is today, once. Raises DirectoryError and TlsError."""
+    async with open_directory(settings) as source:
+        return await _read_once(source)
+
+
+async def _read_once(source: DirectorySource) -> Directory:
+    await source.refresh()
+    if not source.is_read:
+        raise DirectoryError(source.degraded or "the directory could not be read")
+    return source.current
 
 
 def open_file_directory(settings: Settings) -> FileDirectory:

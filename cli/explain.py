@@ -1,19 +1,18 @@
 """``sluice explain``: what would become of a request, step by step, without sending it."""
 
-import os
 import sys
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 from cyclopts import Group, Parameter
 from rich.console import Console
 
 from cli.deployment import Deployment
+from cli.directory import read_directory
 from cli.explain_guess import fits_to_document, show_fits
-from cli.explain_rules import TRIED, NotExplainedError, Rules, UnknownKeyError, read_directory, require_key
+from cli.explain_rules import TRIED, NotExplainedError, Rules, UnknownKeyError, require_key
 from cli.explain_view import explanation_to_document, show_explanation
 from cli.explanation import (
     Explanation,
@@ -22,14 +21,16 @@ from cli.explanation import (
     explain_request,
     group_unasked,
 )
+from cli.flags import AsJson, Switch
+from cli.queue import open_settings_queue
 from cli.resolving import resolve_for_real
 from cli.snapshot import DirectorySnapshot
+from cli.terminal import fail, print_document
 from common.dead_letter import DeadLetter
 from common.directory.model import Directory
 from common.directory.problems import DirectoryError
 from common.fields.guessing import rank_presets
 from common.logs import configure_logs
-from common.queue import open_queue
 from common.queue.protocol import QueueUnavailableError, QueueUrlError
 from common.settings import Settings
 from common.tls import TlsError
@@ -77,9 +78,9 @@ async def explain(
     body: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     *,
     letter: Annotated[str | None, Parameter(show_default=False)] = None,
-    guess: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
-    resolve: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
-    as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
+    guess: Switch = False,
+    resolve: Switch = False,
+    as_json: AsJson = False,
     rules: Rules | None = None,
     request: RequestFlags | None = None,
     where: Deployment | None = None,
@@ -119,8 +120,7 @@ async def explain(
         else:
             explained = await command.explain_body(_read(body), resolve=resolve)
     except UNDOABLE as error:
-        sys.stderr.write(f"sluice: {error}\n")
-        return 1
+        return fail(error)
     _print(explained, as_json=as_json)
     return 0 if explained.explanation.is_fine else 1
 
@@ -179,16 +179,7 @@ class Command:
         return self.rules.build_directory(self.settings.downstream), TRIED
 
     async def _find_letter(self, uplink_id: str) -> DeadLetter:
-        settings = self.settings
-        async with open_queue(
-            settings.queue,
-            prefix=settings.queue_prefix,
-            ladder=settings.ladder,
-            dead_letter_age=timedelta(days=settings.dead_letter_days),
-            name=f"sluice explain {os.getpid()}",
-            tls=settings.tls,
-            existing_only=True,
-        ) as queue:
+        async with open_settings_queue(self.settings, "explain", existing_only=True) as queue:
             found = [letter async for letter in queue.dead_letters() if letter.uplink_id == uplink_id]
         if found:
             return found[0]
@@ -234,9 +225,3 @@ def _guess(body: bytes, query_string: str, *, as_json: bool) -> int:
     else:
         Console(highlight=False).print(show_fits(fits))
     return 0 if fits else 1
-
-
-def print_document(document: Any) -> None:
-    """Print JSON on standard output."""
-    sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    sys.stdout.buffer.flush()

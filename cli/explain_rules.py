@@ -7,13 +7,9 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter
 from pydantic import SecretStr
 
-from cli.directory import open_directory
 from common.directory.model import AuthorizationKey, Directory, Downstream, Network
-from common.directory.problems import DirectoryError
-from common.directory.source import DirectorySource
 from common.fields.field_map import FieldMapError, parse_field_map
 from common.serial import SerialRule
-from common.settings import Settings
 
 RULES = Group("Rules", sort_key=1)
 
@@ -88,19 +84,6 @@ class Rules:
         if self.force_case is not None:
             rule = replace(rule, force_case=self.force_case)
         return replace(network, serial=rule)
-
-
-async def read_directory(settings: Settings) -> Directory:
-    """Read the directory that the settings name, once. Raises :class:`DirectoryError` and TlsError."""
-    async with open_directory(settings) as source:
-        return await _read_once(source)
-
-
-async def _read_once(source: DirectorySource) -> Directory:
-    await source.refresh()
-    if not source.is_read:
-        raise DirectoryError(source.degraded or "the directory could not be read")
-    return source.current
 
 
 def require_key(directory: Directory, key_id: str) -> AuthorizationKey:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from cli.dead_story import clean_text, format_time
 from cli.explain_rules import TRIED
-from cli.explanation import Explanation, FieldTrace, Unresolved, UplinkExplanation
+from cli.explanation import Explanation, FieldTrace, UplinkExplanation
 from common.fields.field_map import FieldMap, spell_field_map
 from common.fields.finding import Found
 from common.serial import SerialRule
@@ -18,6 +18,7 @@ from workers.downstream import build_resolve_path
 from workers.grouping import Post
 from workers.mapping import MappedUplink
 from workers.outcome import DeadLettered, PutBack, RetryLater, SetAside
+from workers.resolver import Unresolved
 
 SHOWN_UPLINKS = 20
 """How many uplinks of a request are shown to people; JSON has them all."""

@@ -29,8 +29,8 @@ from ingest.refusal import RefusedError
 from ingest.request import check_content_type, divide_body, parse_items, parse_query
 from workers.grouping import Post, group_into_posts
 from workers.mapping import MappedUplink, map_uplink
-from workers.outcome import DeadLettered, PutBack, RetryLater, SetAside
-from workers.resolver import DeviceToken, ResolvedUplink
+from workers.outcome import DeadLettered, SetAside
+from workers.resolver import DeviceToken, ResolvedUplink, Unresolved
 
 GROUP = "0" * 24
 """The group of a request that was never sent."""
@@ -41,7 +41,6 @@ BODY_SECONDS = 60.0
 ENCODING_HINT = "the payload is base64 and goes on as it is; a decoder of hexadecimal needs encoding=base64 in the map"
 
 FieldTrace: TypeAlias = Found[Any] | Missing
-Unresolved: TypeAlias = RetryLater | PutBack | DeadLettered
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """``sluice parser``: try a payload parser on a sample, and check what can be known of it without running it."""
 
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.deployment import SettingsFlags
+from cli.flags import AsJson
+from cli.terminal import fail, print_document
 from common.logs import configure_logs
 from common.settings import Settings
 from registry.ids import create_id
@@ -45,8 +47,8 @@ async def try_parser(
     records: Path | None = None,
     param: Annotated[list[str] | None, Parameter(validator=_split_param)] = None,
     kind: ParserKind = ParserKind.DEVICE,
-    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
-    settings: Annotated[Settings | None, Parameter(name="*")] = None,
+    as_json: AsJson = False,
+    settings: SettingsFlags = None,
 ) -> int:
     """Run a parser on a sample, as the registry would, and show the records that it makes.
 
@@ -78,23 +80,23 @@ async def try_parser(
         source = read_source(file)
         sample = read_sample(payload, port, text, records)
     except (OSError, ValueError) as error:
-        return _say(error)
+        return fail(error)
     parser = Parser(kind, SAMPLE_ID, source)
     try:
         async with _open_pool(settings) as pool:
             outcome = await pool.run([parser], sample, raw_payload=sample, device=_describe_device(param or ()))
     except ParsersUnavailableError as error:
-        return _say(error)
+        return fail(error)
     problem = find_problem(outcome)
-    if as_json:
-        _print_json(outcome)
-    else:
+    if not as_json:
         _print_tables(outcome)
-    return 0 if problem is None else _say(problem)
+    elif isinstance(outcome, Decoded):
+        print_document(outcome.records)
+    return 0 if problem is None else fail(problem)
 
 
 @app.command(name="check")
-async def check_parser(file: Path, *, settings: Annotated[Settings | None, Parameter(name="*")] = None) -> int:
+async def check_parser(file: Path, *, settings: SettingsFlags = None) -> int:
     """Say the size of a parser, whether it is JavaScript, and which globals it names.
 
     The exit code is 0 only if the registry would run it.
@@ -112,7 +114,7 @@ async def check_parser(file: Path, *, settings: Annotated[Settings | None, Param
         async with _open_pool(settings) as pool:
             outcome = await pool.compile(Parser(ParserKind.DEVICE, SAMPLE_ID, source))
     except (OSError, ValueError, ParsersUnavailableError) as error:
-        return _say(error)
+        return fail(error)
     Console().print(tabulate_check(source, outcome))
     return 0 if isinstance(outcome, Decoded) else 1
 
@@ -197,19 +199,7 @@ def _print_tables(outcome: ParserOutcome) -> None:
             console.print(Text(f"serial: {outcome.serial}"))
 
 
-def _print_json(outcome: ParserOutcome) -> None:
-    if isinstance(outcome, Decoded):
-        sys.stdout.buffer.write(orjson.dumps(outcome.records, option=orjson.OPT_INDENT_2) + b"\n")
-        sys.stdout.buffer.flush()
-
-
 def _write_value(value: Any) -> str:
     if isinstance(value, str):
         return value
     return "" if value is None else orjson.dumps(value).decode()
-
-
-def _say(problem: object) -> int:
-    """Say what is wrong, and give the exit code for it."""
-    sys.stderr.write(f"sluice: {problem}\n")
-    return 1

@@ -1,15 +1,13 @@
 """``sluice presets``: the network servers whose uplinks are known, and where they put serial, payload and port."""
 
-import sys
 from collections.abc import Iterator
-from typing import Annotated
 
-import orjson
-from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.flags import AsJson
+from cli.terminal import fail, print_document
 from common.fields.field_map import FieldMap, parse_field_map
 from common.fields.field_path import Path
 from common.fields.presets import PRESETS, closest_presets
@@ -18,7 +16,7 @@ from common.fields.presets import PRESETS, closest_presets
 def presets(
     name: str | None = None,
     *,
-    as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
+    as_json: AsJson = False,
 ) -> int:
     """List the presets: field maps of known network servers, for a key's additional parameters.
 
@@ -33,13 +31,12 @@ def presets(
 
     """
     if name is not None and name not in PRESETS:
-        sys.stderr.write(f"sluice: there is no preset {name!r}; the closest are {', '.join(closest_presets(name))}\n")
-        return 1
+        return fail(f"there is no preset {name!r}; the closest are {', '.join(closest_presets(name))}")
     chosen = {name: PRESETS[name]} if name is not None else PRESETS
     if as_json:
-        document = [{"preset": each, "server": preset.server, "map": preset.text} for each, preset in chosen.items()]
-        sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        sys.stdout.buffer.flush()
+        print_document(
+            [{"preset": each, "server": preset.server, "map": preset.text} for each, preset in chosen.items()]
+        )
     elif name is not None:
         print(PRESETS[name].text)  # noqa: T201 - for a person, to be copied
     else:

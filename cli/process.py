@@ -6,25 +6,26 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 
 from cli.directory import open_directory
+from cli.events import open_settings_events
+from cli.queue import open_settings_queue
 from common.directory.source import DirectorySource
+from common.events.engine import NO_EVENTS, Events
 from common.health import Health
-from common.queue import open_queue
 from common.queue.protocol import Queue
 from common.role import Role
 from common.serving import ServingOptions, allow_connections, bind, serve_http
 from common.settings import Settings
 from common.tls import ServerTls
+from common.tracing import recording
 
-CreateRole: TypeAlias = Callable[[Settings, Queue, DirectorySource], Role]
+CreateRole: TypeAlias = Callable[[Settings, Queue, DirectorySource, Events], Role]
 """A role's class: made of the settings and of what the roles of a process share."""
 
 log = structlog.get_logger()
@@ -33,56 +34,54 @@ log = structlog.get_logger()
 async def run_role(settings: Settings, create: CreateRole) -> None:
     """Run one role on the queue and the directory that the settings name, until it is told to stop.
 
-    Raises DirectoryError, PortUnavailableError, QueueUrlError and TlsError before anything starts.
+    Raises DirectoryError, PortUnavailableError, QueueUrlError, TlsError and TracesUnusableError before anything starts.
     """
-    async with open_directory(settings) as directory, open_settings_queue(settings, create.__name__.lower()) as queue:
-        await run_until_stopped(settings, directory, [create(settings, queue, directory)], on_hangup=directory.reload)
-
-
-def open_settings_queue(settings: Settings, name: str) -> AbstractAsyncContextManager[Queue]:
-    """Open the queue that the settings name; its connections are called after ``name`` and this process."""
-    return open_queue(
-        settings.queue,
-        prefix=settings.queue_prefix,
-        ladder=settings.ladder,
-        dead_letter_age=timedelta(days=settings.dead_letter_days),
-        name=f"sluice {name} {os.getpid()}",
-        tls=settings.tls,
-    )
+    name = create.__name__.lower()
+    async with (
+        open_directory(settings) as directory,
+        open_settings_queue(settings, name) as queue,
+        open_settings_events(settings, name) as events,
+    ):
+        role = create(settings, queue, directory, events)
+        await run_until_stopped(settings, directory, [role], events, on_hangup=directory.reload)
 
 
 async def run_until_stopped(
     settings: Settings,
     directory: DirectorySource | None,
     roles: Sequence[Role],
+    events: Events = NO_EVENTS,
     *,
     on_hangup: Callable[[], None] = lambda: None,
     meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
     """Run the roles until SIGTERM or SIGINT; SIGHUP calls ``on_hangup``, and ``meanwhile`` runs beside them once.
 
-    Raises PortUnavailableError and TlsError before anything starts.
+    Raises PortUnavailableError, TlsError and TracesUnusableError before anything starts.
     """
     tls = ServerTls(settings.tls)
-    options = ServingOptions(settings.shutdown_timeout, settings.connections_limit, tls.context)
+    options = ServingOptions(
+        settings.shutdown_timeout, settings.connections_limit, tls.context, traced=settings.traces is not None
+    )
     allow_connections(settings.connections_limit * len(roles))
     listeners = [bind(settings.host, role.port) for role in roles]
-    log.info("process.started", pid=os.getpid(), **_describe(settings))
     stop = _Stop()
-    _own_signals(stop, on_hangup, tls.reload)
-    async with asyncio.TaskGroup() as tasks:
-        background = [tasks.create_task(_drain(stop, [role.health for role in roles], settings.drain_delay))]
-        if directory is not None:
-            background.append(tasks.create_task(directory.watch()))
-        if meanwhile is not None:
-            background.append(tasks.create_task(meanwhile()))
-        running = [
-            tasks.create_task(_run_beside_server(role, directory, listener, options, stop))
-            for role, listener in zip(roles, listeners, strict=True)
-        ]
-        await asyncio.wait(running)
-        for task in background:
-            task.cancel()
+    with recording(settings.traces, "-".join(["sluice", *(role.health.role for role in roles)])):
+        log.info("process.started", pid=os.getpid(), **_describe(settings))
+        _own_signals(stop, on_hangup, tls.reload)
+        async with asyncio.TaskGroup() as tasks:
+            background = [tasks.create_task(_drain(stop, [role.health for role in roles], settings.drain_delay))]
+            if directory is not None:
+                background.append(tasks.create_task(directory.watch()))
+            if meanwhile is not None:
+                background.append(tasks.create_task(meanwhile()))
+            running = [
+                tasks.create_task(_run_beside_server(role, directory, listener, options, stop, events=events))
+                for role, listener in zip(roles, listeners, strict=True)
+            ]
+            await asyncio.wait(running)
+            for task in background:
+                task.cancel()
     log.info("process.stopped", pid=os.getpid())
 
 
@@ -112,14 +111,20 @@ async def _drain(stop: _Stop, healths: Sequence[Health], seconds: float) -> None
 
 
 async def _run_beside_server(
-    role: Role, directory: DirectorySource | None, listener: socket.socket, options: ServingOptions, stop: _Stop
+    role: Role,
+    directory: DirectorySource | None,
+    listener: socket.socket,
+    options: ServingOptions,
+    stop: _Stop,
+    *,
+    events: Events,
 ) -> None:
     """Run one role beside its HTTP server, which goes on answering until the role is through."""
     serving_ends = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(
             serve_http(
-                role.app,
+                events.serve_beside(role.app, role.health),
                 listener,
                 options,
                 role=role.health.role,

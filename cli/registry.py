@@ -2,10 +2,39 @@
 
 from datetime import timedelta
 
+from cyclopts import App
+
+from cli.deployment import SettingsFlags
+from cli.events import open_settings_events
+from cli.lazy import LazyCommand, add_lazily
 from cli.process import run_until_stopped
+from cli.starting import START_ERRORS, start
+from common.events.engine import NO_EVENTS, Events
 from common.settings import Settings
+from registry.database import DatabaseUnusableError
 from registry.parsers.model import ParserLimits
+from registry.secret_key import SecretKeyError
 from registry.service import Registry
+
+REGISTRY_ERRORS = (*START_ERRORS, DatabaseUnusableError, SecretKeyError)
+"""What keeps a registry from starting and an operator can mend."""
+
+COMMANDS = {
+    "import": LazyCommand(
+        "cli.registry_import:import_definitions",
+        "Take networks and connectors from definitions in the form in which decoders for TagoIO are published.",
+    ),
+}
+
+app = App(name="registry")
+add_lazily(app, COMMANDS)
+
+
+@app.default
+def registry(*, settings: SettingsFlags = None) -> int:
+    """Serve networks, connectors, devices, keys and data, and the directory of the other roles."""
+    settings = settings or Settings()
+    return start(settings, run_registry(settings), errors=REGISTRY_ERRORS)
 
 
 async def run_registry(settings: Settings) -> None:
@@ -13,12 +42,15 @@ async def run_registry(settings: Settings) -> None:
 
     Raises DatabaseUnusableError, PortUnavailableError, SecretKeyError and TlsError before anything starts.
     """
-    async with create_registry(settings) as registry:
+    async with (
+        open_settings_events(settings, "registry") as events,
+        create_registry(settings, events) as registry,
+    ):
         tell_profile_token(settings, registry)
-        await run_until_stopped(settings, None, [registry])
+        await run_until_stopped(settings, None, [registry], events)
 
 
-def create_registry(settings: Settings) -> Registry:
+def create_registry(settings: Settings, events: Events = NO_EVENTS) -> Registry:
     """Give the registry that the settings describe; to be opened with ``async with``."""
     return Registry(
         settings.data,
@@ -29,6 +61,7 @@ def create_registry(settings: Settings) -> Registry:
         profile_token=settings.profile_token,
         retention=timedelta(days=settings.data_retention_days) or None,
         parsers=ParserLimits(settings.parser_processes, settings.parser_seconds, settings.parser_memory),
+        events=events,
     )
 
 

@@ -12,8 +12,9 @@ import orjson
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from cli.terminal import CommandError
 from common.directory.tables import check_url
-from common.tls import TlsFiles, create_client_context
+from common.tls import TlsError, TlsFiles, create_client_context
 
 PAGE_AMOUNT = 1_000
 
@@ -22,8 +23,8 @@ ANSWER_SECONDS = 30.0
 Document: TypeAlias = dict[str, Any]
 
 
-class RegistryError(Exception):
-    """It was not done. The message says why, and what to do."""
+class RegistryError(CommandError):
+    """The registry did not do it."""
 
 
 class RegistryRefusalError(RegistryError):
@@ -47,7 +48,7 @@ class RegistryAccess(BaseSettings):
 class RegistryClient:
     """Asks the registry. To be used inside ``with``; every method raises :class:`RegistryError`.
 
-    Making one raises :class:`RegistryError` and :class:`common.tls.TlsError`.
+    Making one raises :class:`RegistryError` as well.
     """
 
     def __init__(self, access: RegistryAccess, *, transport: httpx.BaseTransport | None = None) -> None:
@@ -55,10 +56,14 @@ class RegistryClient:
             raise RegistryError(
                 "the registry asks who you are: set SLUICE_PROFILE_TOKEN to the token that it told at its first start"
             )
+        try:
+            tls = create_client_context(TlsFiles(authorities=access.tls_ca))
+        except TlsError as error:
+            raise RegistryError(str(error)) from error
         self.url = access.registry_url
         self._client = httpx.Client(
             transport=transport,
-            verify=create_client_context(TlsFiles(authorities=access.tls_ca)),
+            verify=tls,
             headers={"Authorization": access.profile_token.get_secret_value()},
             timeout=ANSWER_SECONDS,
             trust_env=False,

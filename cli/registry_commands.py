@@ -1,10 +1,9 @@
 """``sluice network``, ``connector``, ``device``, ``key``, ``token``: what the registry holds, on the command line."""
 
 import sys
-from typing import Annotated, TypeAlias
 from urllib.parse import quote
 
-from cyclopts import App, Parameter
+from cyclopts import App
 from pydantic import SecretStr
 from rich.console import Console
 
@@ -22,45 +21,47 @@ from cli.registry_entries import (
     print_list,
     tabulate_entry,
 )
-
-Access: TypeAlias = Annotated[RegistryAccess | None, Parameter(name="*")]
-AsJson: TypeAlias = Annotated[bool, Parameter(name="--json", negative=())]
-Yes: TypeAlias = Annotated[bool, Parameter(negative=())]
+from cli.registry_flags import (
+    Access,
+    AsJson,
+    Called,
+    DeviceName,
+    ForceCase,
+    IngestUrl,
+    ItsConnector,
+    ItsNetwork,
+    ItsNetworks,
+    LinesOfJson,
+    ListAsJson,
+    Map,
+    Name,
+    NamedNetwork,
+    SendingKey,
+    Serial,
+    SerialFormat,
+    Token,
+    TokenName,
+    Yes,
+)
 
 TOKENS = "/integration/network/token"
 TOKEN = Kind("token", TOKENS, {"name": "name", "token": "token", "created at": "created_at"})
 
 
 def open_registry(access: RegistryAccess | None) -> RegistryClient:
-    """Give the client for what the flags and the environment say. Raises RegistryError and TlsError."""
+    """Give the client for what the flags and the environment say. Raises RegistryError."""
     return RegistryClient(access or RegistryAccess())
 
 
 def create_network(
-    name: str,
+    name: Name,
     *,
-    serial_format: str | None = None,
-    force_case: str | None = None,
+    serial_format: SerialFormat = None,
+    force_case: ForceCase = None,
     as_json: AsJson = False,
     access: Access = None,
 ) -> None:
-    """Create a network, with a token of its own.
-
-    Parameters
-    ----------
-    name
-        What people call it.
-    serial_format
-        Form of its serials, such as FF-FF-FF-FF-FF-FF-FF-FF: F a hexadecimal digit, A a letter, 0 a digit, P a letter
-        or digit; hyphens are not stored. Without it any serial will do.
-    force_case
-        Case in which serials are stored: upper or lower.
-    as_json
-        Print it as JSON.
-    access
-        Which registry, and who asks.
-
-    """
+    """Create a network, with a token of its own."""
     serial_number = {"case": force_case or "none", **({} if serial_format is None else {"mask": serial_format})}
     with open_registry(access) as client:
         created = client.create(NETWORK.path, {"name": name, "serial_number": serial_number})
@@ -68,22 +69,13 @@ def create_network(
 
 
 def create_connector(
-    name: str, *, network: list[str] | None = None, as_json: AsJson = False, access: Access = None
+    name: Name,
+    *,
+    network: ItsNetworks = None,
+    as_json: AsJson = False,
+    access: Access = None,
 ) -> None:
-    """Create a connector: a kind of device.
-
-    Parameters
-    ----------
-    name
-        What people call it.
-    network
-        Name or id of a network that its devices may belong to; may be given again. Without it the only one there is.
-    as_json
-        Print it as JSON.
-    access
-        Which registry, and who asks.
-
-    """
+    """Create a connector: a kind of device."""
     with open_registry(access) as client:
         if network:
             networks = [find_entry(client, NETWORK, called)["id"] for called in network]
@@ -94,68 +86,31 @@ def create_connector(
 
 
 def create_key(
-    name: str,
+    name: Name,
     *,
-    network: str | None = None,
-    field_map: Annotated[str, Parameter(name="--map")] = "",
+    network: ItsNetwork = None,
+    field_map: Map = "",
     as_json: AsJson = False,
     access: Access = None,
 ) -> None:
-    """Create an authorization key: a customer's right to send, and how their fields are read.
-
-    Parameters
-    ----------
-    name
-        What people call it.
-    network
-        Name or id of its network. Without it the only one there is.
-    field_map
-        Where its uplinks hold their fields, such as "serial=devaddr;payload=payload_raw;port=fport". Without it common
-        names are tried.
-    as_json
-        Print it as JSON.
-    access
-        Which registry, and who asks.
-
-    """
+    """Create an authorization key: a customer's right to send, and how their fields are read."""
     with open_registry(access) as client:
         network_id = choose_network(client, network)["id"]
         print_entry(add_key(client, name, network_id, field_map), as_json=as_json)
 
 
 def create_device(
-    serial: str,
+    serial: Serial,
     *,
-    name: str | None = None,
-    network: str | None = None,
-    connector: str | None = None,
-    key: str | None = None,
-    ingest_url: str = "http://127.0.0.1:8080",
+    name: DeviceName = None,
+    network: ItsNetwork = None,
+    connector: ItsConnector = None,
+    key: SendingKey = None,
+    ingest_url: IngestUrl = "http://127.0.0.1:8080",
     as_json: AsJson = False,
     access: Access = None,
 ) -> None:
-    """Create a device; with --key, also show the curl line that sends an uplink of it.
-
-    Parameters
-    ----------
-    serial
-        The hardware's own identifier, as its uplinks say it.
-    name
-        What people call it; without it the serial.
-    network
-        Name or id of its network. Without it the only one there is.
-    connector
-        Name or id of its connector. Without it the only one that allows the network.
-    key
-        Name of an authorization key to send with; created where there is none of this name.
-    ingest_url
-        Where the curl line sends to.
-    as_json
-        Print it as JSON.
-    access
-        Which registry, and who asks.
-
-    """
+    """Create a device; with --key, also show the curl line that sends an uplink of it."""
     with open_registry(access) as client:
         network_id = choose_network(client, network)["id"]
         form = {
@@ -174,57 +129,28 @@ def create_device(
             _show_created(device, ingest_url, client.url)
 
 
-def list_tokens(network: str, *, as_json: AsJson = False, access: Access = None) -> None:
-    """List the tokens by which a network resolves serials.
-
-    Parameters
-    ----------
-    network
-        Name or id of the network.
-    as_json
-        Print each as one line of JSON.
-    access
-        Which registry, and who asks.
-
-    """
+def list_tokens(network: NamedNetwork, *, as_json: LinesOfJson = False, access: Access = None) -> None:
+    """List the tokens by which a network resolves serials."""
     with open_registry(access) as client:
         network_id = find_entry(client, NETWORK, network)["id"]
         print_list(TOKEN, client.list_all(f"{TOKENS}/{network_id}"), as_json=as_json)
 
 
-def create_token(network: str, *, name: str = "sluice", as_json: AsJson = False, access: Access = None) -> None:
-    """Create a further token of a network.
-
-    Parameters
-    ----------
-    network
-        Name or id of the network.
-    name
-        What people call the token.
-    as_json
-        Print it as JSON.
-    access
-        Which registry, and who asks.
-
-    """
+def create_token(
+    network: NamedNetwork,
+    *,
+    name: TokenName = "sluice",
+    as_json: AsJson = False,
+    access: Access = None,
+) -> None:
+    """Create a further token of a network."""
     with open_registry(access) as client:
         network_id = find_entry(client, NETWORK, network)["id"]
         print_entry(client.create(TOKENS, {"network": network_id, "name": name}), as_json=as_json)
 
 
-def remove_token(token: str, *, yes: Yes = False, access: Access = None) -> None:
-    """Remove a token of a network: whoever uses it is refused from then on.
-
-    Parameters
-    ----------
-    token
-        The token itself.
-    yes
-        Do not ask.
-    access
-        Which registry, and who asks.
-
-    """
+def remove_token(token: Token, *, yes: Yes = False, access: Access = None) -> None:
+    """Remove a token of a network: whoever uses it is refused from then on."""
     with open_registry(access) as client:
         confirm("Remove this token?", yes=yes)
         client.remove(f"{TOKENS}/{quote(token, safe='')}")
@@ -233,14 +159,14 @@ def remove_token(token: str, *, yes: Yes = False, access: Access = None) -> None
 def choose_network(client: RegistryClient, called: str | None) -> Document:
     """Give the network that is called so, or the only one. Raises RegistryError."""
     if called is None:
-        return choose_entry(NETWORK, client.list_all(NETWORK.path))
+        return choose_entry(NETWORK, list(client.list_all(NETWORK.path)))
     return find_entry(client, NETWORK, called)
 
 
 def choose_connector(client: RegistryClient, called: str | None, network_id: str) -> Document:
     """Give the connector that is called so, or the only one that allows the network. Raises RegistryError."""
     if called is None:
-        allowed = (entry for entry in client.list_all(CONNECTOR.path) if network_id in entry["networks"])
+        allowed = [entry for entry in client.list_all(CONNECTOR.path) if network_id in entry["networks"]]
         return choose_entry(CONNECTOR, allowed)
     return find_entry(client, CONNECTOR, called)
 
@@ -288,51 +214,24 @@ def _create_app(kind: Kind, about: str) -> App:
     app = App(name=kind.name, help=about)
 
     @app.command(name="list")
-    def list_entries(*, as_json: AsJson = False, access: Access = None) -> None:
-        """List what there is.
-
-        Parameters
-        ----------
-        as_json
-            Print each as one line of JSON, with everything that is known.
-        access
-            Which registry, and who asks.
-
-        """
+    def list_entries(
+        *,
+        as_json: ListAsJson = False,
+        access: Access = None,
+    ) -> None:
+        """List what there is."""
         with open_registry(access) as client:
             print_list(kind, client.list_all(kind.path), as_json=as_json)
 
     @app.command
-    def show(called: str, *, as_json: AsJson = False, access: Access = None) -> None:
-        """Show everything that is known of one.
-
-        Parameters
-        ----------
-        called
-            Its id, name or serial.
-        as_json
-            Print it as JSON.
-        access
-            Which registry, and who asks.
-
-        """
+    def show(called: Called, *, as_json: AsJson = False, access: Access = None) -> None:
+        """Show everything that is known of one."""
         with open_registry(access) as client:
             print_entry(find_entry(client, kind, called), as_json=as_json)
 
     @app.command
-    def remove(called: str, *, yes: Yes = False, access: Access = None) -> None:
-        """Remove one for good.
-
-        Parameters
-        ----------
-        called
-            Its id, name or serial.
-        yes
-            Do not ask.
-        access
-            Which registry, and who asks.
-
-        """
+    def remove(called: Called, *, yes: Yes = False, access: Access = None) -> None:
+        """Remove one for good."""
         with open_registry(access) as client:
             entry = find_entry(client, kind, called)
             confirm(f"Remove the {kind.name} {entry['name']!r} ({entry['id']})?", yes=yes)
@@ -354,5 +253,3 @@ token_app = App(name="token", help="The tokens by which the registry's networks 
 token_app.command(list_tokens, name="list")
 token_app.command(create_token, name="create")
 token_app.command(remove_token, name="remove")
-
-APPS = (network_app, connector_app, device_app, key_app, token_app)

@@ -1,7 +1,6 @@
 """What the registry holds, as a person names it and sees it."""
 
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.registry_access import Document, RegistryClient, RegistryError
+from cli.terminal import print_line
 
 NAMED_BY = ("id", "name", "serie_number", "token")
 """The fields that an entry may be called by."""
@@ -47,33 +47,35 @@ KEY = Kind(
 def find_entry(client: RegistryClient, kind: Kind, called: str) -> Document:
     """Give the one entry with this id, name, serial or token. Raises RegistryError where there is not exactly one."""
     entries = [entry for entry in client.list_all(kind.path) if called in (entry.get(name) for name in NAMED_BY)]
-    match entries:
-        case [entry]:
-            return entry
-        case []:
-            raise RegistryError(f"there is no {kind.name} {called!r}; `sluice {kind.name} list` shows what there is")
-        case _:
-            ids = ", ".join(str(entry["id"]) for entry in entries)
-            raise RegistryError(f"there are {len(entries)} {kind.name}s {called!r}; name one by its id: {ids}")
+    ids = ", ".join(str(entry["id"]) for entry in entries)
+    return _require_one(
+        entries,
+        none=f"there is no {kind.name} {called!r}; `sluice {kind.name} list` shows what there is",
+        several=f"there are {len(entries)} {kind.name}s {called!r}; name one by its id: {ids}",
+    )
 
 
-def choose_entry(kind: Kind, entries: Iterable[Document]) -> Document:
+def choose_entry(kind: Kind, entries: Sequence[Document]) -> Document:
     """Give the only entry that there is to choose. Raises RegistryError where there are others, or none."""
-    match list(entries):
-        case [entry]:
-            return entry
-        case []:
-            raise RegistryError(f"there is no {kind.name} that it could belong to; create one first")
-        case several:
-            names = ", ".join(repr(entry["name"]) for entry in several)
-            raise RegistryError(f"there are several {kind.name}s, so name one with --{kind.name}: {names}")
+    names = ", ".join(repr(entry["name"]) for entry in entries)
+    return _require_one(
+        entries,
+        none=f"there is no {kind.name} that it could belong to; create one first",
+        several=f"there are several {kind.name}s, so name one with --{kind.name}: {names}",
+    )
+
+
+def _require_one(entries: Sequence[Document], *, none: str, several: str) -> Document:
+    if len(entries) == 1:
+        return entries[0]
+    raise RegistryError(several if entries else none)
 
 
 def print_list(kind: Kind, entries: Iterable[Document], *, as_json: bool) -> None:
     """Show entries: one row each, or with everything that is known as one line of JSON each."""
     if as_json:
         for entry in entries:
-            _print_json(entry)
+            print_line(entry)
     else:
         Console().print(tabulate_list(kind, list(entries)))
 
@@ -81,7 +83,7 @@ def print_list(kind: Kind, entries: Iterable[Document], *, as_json: bool) -> Non
 def print_entry(entry: Document, *, as_json: bool) -> None:
     """Show everything that is known of one entry."""
     if as_json:
-        _print_json(entry)
+        print_line(entry)
     else:
         Console().print(tabulate_entry(entry))
 
@@ -112,7 +114,3 @@ def write_value(value: Any) -> Text:
     if isinstance(value, bool):
         return Text("yes" if value else "no")
     return Text(value if isinstance(value, str) else orjson.dumps(value).decode())
-
-
-def _print_json(entry: Document) -> None:
-    sys.stdout.write(orjson.dumps(entry).decode() + "\n")

@@ -1,10 +1,8 @@
 """``sluice registry import``: networks and connectors from definitions in the form in which decoders are published."""
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 
-import orjson
 from cyclopts.types import ExistingDirectory
 from rich.console import Console
 from rich.table import Table
@@ -14,10 +12,12 @@ from cli.definition import read_definitions
 from cli.definition_files import DefinitionFiles
 from cli.importer import Imported, Importer
 from cli.registry_access import RegistryError
-from cli.registry_commands import Access, AsJson, open_registry
+from cli.registry_commands import open_registry
+from cli.registry_flags import Access, LinesOfJson
+from cli.terminal import print_line
 
 
-def import_definitions(directory: ExistingDirectory, *, as_json: AsJson = False, access: Access = None) -> int:
+def import_definitions(directory: ExistingDirectory, *, as_json: LinesOfJson = False, access: Access = None) -> int:
     """Take networks and connectors from definitions in the form in which decoders for TagoIO are published.
 
     Every network.jsonc and connector.jsonc below the directory is one. What has the same name in the registry is
@@ -41,7 +41,8 @@ def import_definitions(directory: ExistingDirectory, *, as_json: AsJson = False,
     if not results:
         raise RegistryError(f"there is no network.jsonc and no connector.jsonc below {directory}")
     if as_json:
-        sys.stdout.write("".join(orjson.dumps(result).decode() + "\n" for result in results))
+        for result in results:
+            print_line(result)
     else:
         Console().print(tabulate_imported(results))
     return int(any(result.outcome == "failed" for result in results))

@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from cli.explanation import Unresolved
 from cli.snapshot import DirectorySnapshot
 from common.directory.model import Directory
 from common.settings import Settings
 from workers.downstream import Downstream
 from workers.governor import Governor
+from workers.http_client import create_client
 from workers.mapping import MappedUplink
-from workers.resolver import ResolvedUplink, Resolver
-from workers.service import create_client
+from workers.resolver import ResolvedUplink, Unresolved
+from workers.service import create_resolver
 
 
 @asynccontextmanager
@@ -31,16 +31,6 @@ async def open_downstream(settings: Settings, directory: Directory) -> AsyncIter
             yield downstream
         finally:
             await downstream.breaker.stop()
-
-
-def create_resolver(settings: Settings, downstream: Downstream) -> Resolver:
-    """Give a resolver that asks this downstream."""
-    return Resolver(
-        downstream.resolve,
-        cache_size=settings.resolver_cache_size,
-        found_ttl=settings.resolver_found_ttl,
-        unknown_ttl=settings.resolver_unknown_ttl,
-    )
 
 
 async def resolve_for_real(

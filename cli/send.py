@@ -26,6 +26,9 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from cli.flags import AsJson, Switch
+from cli.terminal import fail, print_line
+
 TRANSIENT = frozenset({None, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 """What is tried again: the sender was too fast, the queue was away, or nobody answered (None)."""
 
@@ -110,8 +113,8 @@ async def send(
     devices: PositiveInt = 1_000,
     senders: PositiveInt = 64,
     patience: NonNegativeFloat = 60.0,
-    compress: Annotated[bool, Parameter(name="--gzip", negative=())] = False,
-    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    compress: Annotated[Switch, Parameter(name="--gzip")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Post uplinks and show how they were answered.
 
@@ -144,8 +147,7 @@ async def send(
     try:
         bodies = read_bodies(files)
     except OSError as error:
-        sys.stderr.write(f"sluice: {error}\n")
-        return 1
+        return fail(error)
     requests: Iterable[bytes] = bodies
     total = len(bodies)
     if generate:
@@ -284,7 +286,7 @@ def find_percentile(ascending: Sequence[float], percent: int) -> float | None:
 
 def _print_summary(summary: Summary, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(f"{orjson.dumps(asdict(summary)).decode()}\n")
+        print_line(asdict(summary))
     else:
         Console().print(tabulate_answers(summary), tabulate_figures(summary), sep="\n")
 

@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel
 
 from common.queue.rabbitmq.topology import Topology
+from registry.service import Registry
 from tests.support.proxy import Proxy
+from tests.support.served_registry import serve
 
 
 @pytest.fixture
@@ -33,3 +36,17 @@ async def proxy(amqp_url: str) -> AsyncIterator[Proxy]:
     """The network between the engine and the broker."""
     async with Proxy(amqp_url) as proxy:
         yield proxy
+
+
+@pytest.fixture
+async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
+    """A registry in its first start, on a file of its own."""
+    async with Registry(tmp_path, port=0) as registry:
+        yield registry
+
+
+@pytest.fixture
+async def registry_url(registry: Registry) -> AsyncIterator[str]:
+    """Where it listens."""
+    async with serve(registry) as url:
+        yield url

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,22 +10,8 @@ from tagoio_sdk import Device, Resources
 
 from registry.service import Registry
 from tests.support.javascript import SOURCES, install_packages
-from tests.support.served_registry import serve
 
 JOURNEY_SECONDS = 60.0
-
-
-@pytest.fixture
-async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
-    async with Registry(tmp_path, port=0) as registry:
-        yield registry
-
-
-@pytest.fixture
-async def url(registry: Registry) -> AsyncIterator[str]:
-    """Where the registry listens."""
-    async with serve(registry) as url:
-        yield url
 
 
 @pytest.fixture
@@ -40,13 +24,13 @@ def profile_token(registry: Registry) -> str:
 
 
 @pytest.fixture
-async def journey(url: str, profile_token: str) -> dict[str, Any]:
+async def journey(registry_url: str, profile_token: str) -> dict[str, Any]:
     """What came of each step of ``journey.mjs``."""
     folder = await asyncio.to_thread(install_packages)
     running = await asyncio.create_subprocess_exec(
         "node",
         str(SOURCES / "journey.mjs"),
-        url,
+        registry_url,
         profile_token,
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,
@@ -98,8 +82,8 @@ async def test_errors_come_out_of_the_javascript_client_as_readable_messages(jou
 # Python
 
 
-async def test_the_python_client_goes_all_the_way(url: str, profile_token: str) -> None:
-    await asyncio.to_thread(_travel, {"api": url, "sse": f"{url}/events"}, profile_token)
+async def test_the_python_client_goes_all_the_way(registry_url: str, profile_token: str) -> None:
+    await asyncio.to_thread(_travel, {"api": registry_url, "sse": f"{registry_url}/events"}, profile_token)
 
 
 def _travel(region: Any, profile_token: str) -> None:

@@ -5,36 +5,22 @@ import json
 import re
 import shutil
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from registry.service import Registry
-from tests.support.served_registry import serve
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @pytest.fixture
-async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
-    async with Registry(tmp_path, port=0) as registry:
-        yield registry
-
-
-@pytest.fixture
-async def url(registry: Registry) -> AsyncIterator[str]:
-    async with serve(registry) as url:
-        yield url
-
-
-@pytest.fixture
-async def profile(registry: Registry, url: str) -> AsyncIterator[httpx.AsyncClient]:
+async def profile(registry: Registry, registry_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody with a profile's token."""
     assert registry.first_start is not None
     headers = {"token": registry.first_start.profile_token.get_secret_value()}
-    async with httpx.AsyncClient(base_url=url, headers=headers) as client:
+    async with httpx.AsyncClient(base_url=registry_url, headers=headers) as client:
         yield client
 
 
@@ -49,7 +35,7 @@ async def curl(*arguments: str) -> tuple[int, Any]:
     return int(status), json.loads(body)
 
 
-async def test_from_only_a_name_to_a_raw_payload(profile: httpx.AsyncClient, url: str) -> None:
+async def test_from_only_a_name_to_a_raw_payload(profile: httpx.AsyncClient, registry_url: str) -> None:
     async def send(method: str, path: str, **document: Any) -> Any:
         response = await profile.request(method, path, json=document)
         assert response.is_success, response.text
@@ -74,17 +60,19 @@ async def test_from_only_a_name_to_a_raw_payload(profile: httpx.AsyncClient, url
     # The serial resolves to the device's token, with the authorization and without.
     for path in (f"0A1B2C3D4E5F6071/{key['token']}", "0A1B2C3D4E5F6071"):
         status, document = await curl(
-            f"{url}/integration/network/resolve/{path}", "--header", f"Authorization: {useless['token']}"
+            f"{registry_url}/integration/network/resolve/{path}", "--header", f"Authorization: {useless['token']}"
         )
         assert (status, document) == (200, {"status": True, "result": device["token"]})
         assert UUID.fullmatch(document["result"])
 
     # Raw data is sent as the variable payload, in hexadecimal.
     status, document = await curl(
-        f"{url}/data",
+        f"{registry_url}/data",
         *("--header", f"Device-Token: {device['token']}", "--header", "Content-Type: application/json"),
         *("--data", '{"variable": "payload", "value": "01000A0"}'),
     )
     assert (status, document) == (200, {"status": True, "result": "1 Data Added"})
-    status, document = await curl(f"{url}/data?variables=payload", "--header", f"Device-Token: {device['token']}")
+    status, document = await curl(
+        f"{registry_url}/data?variables=payload", "--header", f"Device-Token: {device['token']}"
+    )
     assert [record["value"] for record in document["result"]] == ["01000A0"]

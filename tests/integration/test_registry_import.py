@@ -14,27 +14,21 @@ from cli.main import app
 from cli.registry_access import RegistryError
 from registry.service import Registry
 from tests.support.definitions import PARSER, PNG, write_connector, write_network
-from tests.support.served_registry import serve
 
 Import = Callable[[Path], Awaitable[tuple[int, list[dict[str, Any]]]]]
 
 
 @pytest.fixture
-async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
-    async with Registry(tmp_path, port=0) as registry:
-        yield registry
-
-
-@pytest.fixture
-async def client(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
+async def client(
+    registry: Registry, registry_url: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[httpx.AsyncClient]:
     """The API with the token of the first profile, which the command line has too."""
     assert registry.first_start is not None
     token = registry.first_start.profile_token.get_secret_value()
-    async with serve(registry) as url:
-        monkeypatch.setenv("SLUICE_REGISTRY_URL", url)
-        monkeypatch.setenv("SLUICE_PROFILE_TOKEN", token)
-        async with httpx.AsyncClient(base_url=url, headers={"token": token}) as client:
-            yield client
+    monkeypatch.setenv("SLUICE_REGISTRY_URL", registry_url)
+    monkeypatch.setenv("SLUICE_PROFILE_TOKEN", token)
+    async with httpx.AsyncClient(base_url=registry_url, headers={"token": token}) as client:
+        yield client
 
 
 @pytest.fixture

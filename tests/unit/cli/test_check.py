@@ -1,8 +1,6 @@
 """``sluice check``: what is wrong with a configuration, where, and what to do about it."""
 
-import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,36 +8,23 @@ import httpx
 import orjson
 import pytest
 
-from cli import check_live, resolving
 from cli.check import check
 from cli.check_directory import find_line
 from cli.deployment import Deployment
-from common.queue.protocol import QueueMissingError, QueueUnavailableError
+from common.queue.protocol import Depths, QueueMissingError, QueueUnavailableError
+from tests.support.directory_file import write_directory
 from tests.support.queues import FakeQueue
 
-GOOD = """
-[downstream]
-url = "https://api.example"
-
-[networks.lorawan]
-token = "${NETWORK_TOKEN}"
-serial = { format = "FF-FF", force_case = "upper" }
-
-[authorizations.factory]
-token = "at-SECRET"
-network = "lorawan"
-additional_parameters = "serial=devaddr"
-"""
+GOOD = write_directory(serial_format="FF-FF", field_map="serial=devaddr", network_token="${NETWORK_TOKEN}")
 
 Check = Callable[..., Any]
+Serve = Callable[[Callable[[httpx.Request], httpx.Response]], list[httpx.Request]]
 
 pytestmark = pytest.mark.usefixtures("wide")
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("SLUICE_")]:
-        monkeypatch.delenv(name)
+def environment(monkeypatch: pytest.MonkeyPatch, no_settings: None) -> None:  # noqa: ARG001 - it empties it first
     monkeypatch.setenv("NETWORK_TOKEN", "n-SECRET")
 
 
@@ -187,31 +172,21 @@ def test_lines_are_found_by_header_and_key() -> None:
 # --live
 
 
+class AwayQueue(FakeQueue):
+    """A queue that cannot be asked."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    async def depths(self) -> Depths:
+        raise self._error
+
+
 @pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
-    """The queue that is asked; an exception that is put here is what it raises."""
-    raising: list[Exception] = []
-
-    @asynccontextmanager
-    async def open_queue(*_: object, **options: object) -> AsyncIterator[FakeQueue]:
-        assert options["existing_only"]
-        if raising:
-            raise raising[0]
-        yield FakeQueue()
-
-    monkeypatch.setattr(check_live, "open_queue", open_queue)
-    return raising
-
-
-def answer(monkeypatch: pytest.MonkeyPatch, respond: Callable[[httpx.Request], httpx.Response]) -> list[httpx.Request]:
-    asked: list[httpx.Request] = []
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        return respond(request)
-
-    monkeypatch.setattr(resolving, "create_client", lambda _: httpx.AsyncClient(transport=httpx.MockTransport(handle)))
-    return asked
+def queue(serve_queue: Callable[[FakeQueue], None]) -> None:
+    """A queue that is there."""
+    serve_queue(FakeQueue())
 
 
 def respond_unknown(request: httpx.Request) -> httpx.Response:
@@ -221,10 +196,8 @@ def respond_unknown(request: httpx.Request) -> httpx.Response:
 
 
 @pytest.mark.usefixtures("queue")
-async def test_everything_that_is_there_and_takes_the_credentials_is_fine(
-    run: Check, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = answer(monkeypatch, respond_unknown)
+async def test_everything_that_is_there_and_takes_the_credentials_is_fine(run: Check, serve_downstream: Serve) -> None:
+    asked = serve_downstream(respond_unknown)
     code, shown = await run(GOOD, live=True)
     assert code == 0
     assert "https://api.example answers" in shown
@@ -234,24 +207,24 @@ async def test_everything_that_is_there_and_takes_the_credentials_is_fine(
 
 
 @pytest.mark.usefixtures("queue")
-async def test_credentials_that_are_refused_are_a_mistake(run: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_credentials_that_are_refused_are_a_mistake(run: Check, serve_downstream: Serve) -> None:
     def respond(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/info":
             return respond_unknown(request)
         return httpx.Response(401, json={"status": False, "message": "Authorization Denied"})
 
-    answer(monkeypatch, respond)
+    serve_downstream(respond)
     code, shown = await run(GOOD, live=True)
     assert code == 1
     assert "Authorization Denied; check its token, and the token of [networks.lorawan]" in shown
 
 
 @pytest.mark.usefixtures("queue")
-async def test_a_downstream_that_is_away_is_told_once(run: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_downstream_that_is_away_is_told_once(run: Check, serve_downstream: Serve) -> None:
     def respond(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
 
-    answer(monkeypatch, respond)
+    serve_downstream(respond)
     code, shown = await run(GOOD, live=True)
     assert code == 1
     assert "https://api.example does not answer: ConnectError" in shown
@@ -266,19 +239,25 @@ async def test_a_downstream_that_is_away_is_told_once(run: Check, monkeypatch: p
     ],
 )
 async def test_a_queue_that_is_away_or_not_yet_made_is_told(
-    run: Check, monkeypatch: pytest.MonkeyPatch, queue: list[Exception], error: Exception, *, code: int, told: str
+    run: Check,
+    serve_downstream: Serve,
+    serve_queue: Callable[[FakeQueue], None],
+    *,
+    error: Exception,
+    code: int,
+    told: str,
 ) -> None:
-    answer(monkeypatch, respond_unknown)
-    queue.append(error)
+    serve_downstream(respond_unknown)
+    serve_queue(AwayQueue(error))
     got, shown = await run(GOOD, live=True)
     assert (got, told in shown) == (code, True)
 
 
 @pytest.mark.usefixtures("queue")
 async def test_nothing_is_asked_on_behalf_of_a_directory_that_cannot_be_read(
-    run: Check, monkeypatch: pytest.MonkeyPatch
+    run: Check, serve_downstream: Serve
 ) -> None:
-    asked = answer(monkeypatch, respond_unknown)
+    asked = serve_downstream(respond_unknown)
     code, shown = await run(GOOD.replace("network =", "netwrk ="), live=True)
     assert code == 1
     assert shown.count("did you mean network?") == 1

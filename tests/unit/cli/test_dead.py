@@ -3,7 +3,6 @@
 import io
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +12,6 @@ import orjson
 import pytest
 
 from cli import dead as module
-from cli import dead_selection
 from cli.dead import TABLE_ROWS, app, list_dead, purge_dead, replay_dead, show_dead
 from cli.dead_filter import LetterFilter
 from cli.dead_story import letter_to_document
@@ -51,26 +49,11 @@ Opened = list[dict[str, Any]]
 
 
 @pytest.fixture
-def opened() -> Opened:
-    """What the queue was opened with, each time."""
-    return []
-
-
-@pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch, opened: Opened) -> Callable[[FakeQueue], None]:
+def serve(monkeypatch: pytest.MonkeyPatch, serve_queue: Callable[[FakeQueue], None]) -> Callable[[FakeQueue], None]:
     """Have the command find this queue."""
-
-    def serve(queue: FakeQueue) -> None:
-        @asynccontextmanager
-        async def open_queue(url: str, **options: object) -> AsyncIterator[FakeQueue]:
-            opened.append({"url": url, **options})
-            yield queue
-
-        monkeypatch.setattr(dead_selection, "open_queue", open_queue)
-
     # It would replace the handlers that pytest listens with.
     monkeypatch.setattr(module, "configure_logs", lambda **_: None)
-    return serve
+    return serve_queue
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """``sluice explain``: what would become of a request, and that nothing is sent."""
 
 import io
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import httpx
 import orjson
 import pytest
 
-from cli import explain as module
 from cli import resolving
 from cli.deployment import Deployment
 from cli.explain import RequestFlags, explain
@@ -19,23 +17,13 @@ from cli.explain_rules import Rules
 from common.dead_letter import DeadLetter
 from common.envelope import Envelope
 from common.reason import Reason
+from tests.support.directory_file import write_directory
 from tests.support.queues import FakeQueue
 
 DATA = Path(__file__).parents[2] / "data"
 
-DIRECTORY = """
-[downstream]
-url = "https://api.example"
-
-[networks.lorawan]
-token = "n-SECRET"
-serial = { format = "FF-FF-FF-FF-FF", force_case = "upper" }
-
-[authorizations.factory]
-token = "at-SECRET"
-network = "lorawan"
-additional_parameters = "serial=devaddr;payload=payload_raw;port=fport"
-
+DIRECTORY = f"""
+{write_directory(serial_format="FF-FF-FF-FF-FF", field_map="serial=devaddr;payload=payload_raw;port=fport")}
 [authorizations.old]
 token = "at-old"
 network = "lorawan"
@@ -283,15 +271,16 @@ async def test_where_no_preset_fits_it_says_how_to_go_on(tmp_path: Path, capsys:
 # Dead letters
 
 
-def serve_letters(monkeypatch: pytest.MonkeyPatch, *letters: DeadLetter) -> None:
-    @asynccontextmanager
-    async def open_queue(*_: object, **options: object) -> AsyncIterator[FakeQueue]:
-        assert options["existing_only"]
+@pytest.fixture
+def serve_letters(serve_queue: Callable[[FakeQueue], None]) -> Callable[..., None]:
+    """Have the command find these letters."""
+
+    def serve_letters(*letters: DeadLetter) -> None:
         queue = FakeQueue()
         queue.letters = list(letters)
-        yield queue
+        serve_queue(queue)
 
-    monkeypatch.setattr(module, "open_queue", open_queue)
+    return serve_letters
 
 
 def build_letter(*, key: str = "factory") -> DeadLetter:
@@ -301,9 +290,9 @@ def build_letter(*, key: str = "factory") -> DeadLetter:
 
 
 async def test_a_dead_letter_is_explained_by_todays_rules(
-    where: Deployment, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+    where: Deployment, serve_letters: Callable[..., None], capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    serve_letters(monkeypatch, build_letter())
+    serve_letters(build_letter())
     code, document = await explain_json(capfdbinary, letter="6a1f0c52d3b19e4477aa01c9/3", where=where)
     assert code == 0
     [uplink] = document["uplinks"]
@@ -314,9 +303,13 @@ async def test_a_dead_letter_is_explained_by_todays_rules(
 
 @pytest.mark.parametrize(("key", "serial"), [("factory", "12BAB34B54"), ("gone", "12-ba-b3-4b-54")])
 async def test_a_mended_map_is_tried_on_a_letter_with_the_serial_format_of_its_key_if_that_is_there(
-    where: Deployment, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], key: str, serial: str
+    where: Deployment,
+    serve_letters: Callable[..., None],
+    capfdbinary: pytest.CaptureFixture[bytes],
+    key: str,
+    serial: str,
 ) -> None:
-    serve_letters(monkeypatch, build_letter(key=key))
+    serve_letters(build_letter(key=key))
     rules = Rules(field_map="serial=devaddr;payload=fport")
     _, document = await explain_json(capfdbinary, letter="6a1f0c52d3b19e4477aa01c9/3", rules=rules, where=where)
     [uplink] = document["uplinks"]
@@ -325,9 +318,9 @@ async def test_a_mended_map_is_tried_on_a_letter_with_the_serial_format_of_its_k
 
 
 async def test_a_mended_map_is_tried_on_a_letter_without_a_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, serve_letters: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    serve_letters(monkeypatch, build_letter(key="gone"))
+    serve_letters(build_letter(key="gone"))
     where = Deployment(directory=str(tmp_path / "none.toml"))
     letter = "6a1f0c52d3b19e4477aa01c9/3"
     assert await explain(letter=letter, rules=Rules(field_map="serial=devaddr"), where=where) == 0
@@ -335,9 +328,9 @@ async def test_a_mended_map_is_tried_on_a_letter_without_a_directory(
 
 
 async def test_a_letter_that_is_not_there_is_told(
-    where: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    where: Deployment, serve_letters: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    serve_letters(monkeypatch)
+    serve_letters()
     assert await explain(letter="6a1f0c52d3b19e4477aa01c9/3", where=where) == 1
     assert "there is no dead letter '6a1f0c52d3b19e4477aa01c9/3'" in capsys.readouterr().err
 
@@ -345,21 +338,13 @@ async def test_a_letter_that_is_not_there_is_told(
 # --resolve
 
 
-def answer_with(monkeypatch: pytest.MonkeyPatch, status: int, document: Any) -> list[httpx.Request]:
-    asked: list[httpx.Request] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        return httpx.Response(status, json=document)
-
-    monkeypatch.setattr(resolving, "create_client", lambda _: httpx.AsyncClient(transport=httpx.MockTransport(answer)))
-    return asked
-
-
 async def test_a_device_is_asked_for_with_the_credentials_of_the_key(
-    where: Deployment, body: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    where: Deployment,
+    body: Path,
+    serve_downstream: Callable[..., list[httpx.Request]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    asked = answer_with(monkeypatch, 200, {"status": True, "result": "token-SECRET"})
+    asked = serve_downstream(lambda _: httpx.Response(200, json={"status": True, "result": "token-SECRET"}))
     assert await explain(body, rules=Rules(key="factory"), resolve=True, where=where) == 0
     [request] = asked
     assert str(request.url) == "https://api.example/integration/network/resolve/12BAB34B54/at-SECRET"
@@ -383,14 +368,14 @@ async def test_a_device_is_asked_for_with_the_credentials_of_the_key(
 async def test_a_device_that_is_not_given_is_told_with_the_reason(
     where: Deployment,
     body: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    serve_downstream: Callable[..., list[httpx.Request]],
     capsys: pytest.CaptureFixture[str],
     *,
     status: int,
     document: Any,
     told: str,
 ) -> None:
-    answer_with(monkeypatch, status, document)
+    serve_downstream(lambda _: httpx.Response(status, json=document))
     assert await explain(body, rules=Rules(key="factory"), resolve=True, where=where) == 1
     shown = capsys.readouterr().out
     assert told in shown

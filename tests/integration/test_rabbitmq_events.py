@@ -1,0 +1,132 @@
+"""Live events on a broker that breaks: what was seen goes on, and nobody who tells is ever held up."""
+
+from collections.abc import AsyncIterator
+
+import aio_pika
+import pytest
+
+from common.events.announcement import Announcement
+from common.events.engine import Missed, Seen
+from common.events.event import Event
+from common.events.exchanges import EventNames
+from common.events.rabbitmq import RabbitEvents
+from tests.contract.event_engines import RabbitEventEngine, event
+from tests.support.proxy import Proxy
+from tests.support.waiting import eventually, take_one
+
+pytestmark = pytest.mark.rabbitmq
+
+ANNA = Announcement("viewer-anna")
+
+
+@pytest.fixture
+async def engine(amqp_url: str, prefix: str) -> AsyncIterator[RabbitEventEngine]:
+    engine = RabbitEventEngine(amqp_url, prefix)
+    yield engine
+    await engine.clean()
+
+
+async def next_number(seen: AsyncIterator[Seen]) -> int:
+    each = await take_one(seen)
+    assert isinstance(each, Event), each
+    return int(each.facts["number"])
+
+
+async def test_a_viewer_finds_a_process_that_starts_later(engine: RabbitEventEngine) -> None:
+    async with engine.start() as first, engine.watch(ANNA) as seen:
+        await eventually(lambda: first.watched)
+        async with engine.start() as second:
+            await eventually(lambda: second.watched)
+            second.publish(event(7))
+            assert await next_number(seen) == 7
+
+
+async def test_a_viewer_whose_connection_breaks_goes_on_seeing(
+    engine: RabbitEventEngine, amqp_url: str, prefix: str
+) -> None:
+    async with engine.start() as events, Proxy(amqp_url) as proxy:
+        behind_proxy = RabbitEventEngine(proxy.url, prefix)
+        async with behind_proxy.watch_all(ANNA) as seen:
+            await eventually(lambda: events.watched)
+            await proxy.cut()
+            each = await take_one(seen)
+            while not (isinstance(each, Missed) and each.events is None):
+                each = await take_one(seen)
+
+            async def sees() -> bool:
+                events.publish(event(1))
+                return isinstance(await take_one(seen), Event)
+
+            await eventually(sees)
+
+
+async def test_a_process_whose_connection_breaks_goes_on_telling(
+    engine: RabbitEventEngine, amqp_url: str, prefix: str
+) -> None:
+    async with Proxy(amqp_url) as proxy, RabbitEventEngine(proxy.url, prefix).start() as events:
+        async with engine.watch(ANNA) as seen:
+            await eventually(lambda: events.watched)
+            proxy.refuse()
+            await proxy.cut()
+            for number in range(10):
+                events.publish(event(number))
+            await proxy.heal()
+            assert await next_number(seen) == 0
+
+
+async def test_telling_returns_at_once_while_the_broker_takes_nothing(
+    engine: RabbitEventEngine, amqp_url: str, prefix: str
+) -> None:
+    async with Proxy(amqp_url) as proxy, RabbitEventEngine(proxy.url, prefix).start() as events, engine.watch(ANNA):
+        await eventually(lambda: events.watched)
+        proxy.blackhole()
+        for number in range(20_000):  # nothing is awaited: what does not fit is dropped
+            events.publish(event(number, text="x" * 1_000))
+        await eventually(lambda: not events.watched)  # announcements are swallowed as well
+        await proxy.heal()
+        await eventually(lambda: events.watched)
+
+
+async def test_a_viewer_that_takes_nothing_loses_the_oldest_at_the_broker(
+    engine: RabbitEventEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.events.rabbitmq_viewing.QUEUE_EVENTS", 50)
+    monkeypatch.setattr("common.events.rabbitmq_viewing.PREFETCH", 10)
+    monkeypatch.setattr("common.events.viewing.WAITING", 10)
+    async with engine.start() as events, engine.watch(ANNA) as seen:
+        await eventually(lambda: events.watched)
+        for number in range(500):
+            events.publish(event(number))
+        assert isinstance(events, RabbitEvents)
+        await eventually(lambda: not events.waiting)  # so most of them are at the broker, which keeps fifty
+        arrived = [await take_one(seen)]
+        while not (isinstance(arrived[-1], Event) and arrived[-1].facts["number"] == 499):
+            arrived.append(await take_one(seen))
+        missed = sum(each.events or 0 for each in arrived if isinstance(each, Missed))
+        shown = [each.facts["number"] for each in arrived if isinstance(each, Event)]
+        assert shown == sorted(shown)
+        assert (shown[0], shown[-1]) == (0, 499)
+        assert missed + len(shown) == 500
+        assert missed > 0
+
+
+async def test_the_queue_of_a_viewer_is_gone_with_it(engine: RabbitEventEngine, amqp_url: str, prefix: str) -> None:
+    names = EventNames(prefix)
+    async with engine.start() as events:
+        async with engine.watch(ANNA):
+            await eventually(lambda: events.watched)
+        async with await aio_pika.connect(amqp_url) as connection:
+            channel = await connection.channel()
+            with pytest.raises(aio_pika.exceptions.ChannelNotFoundEntity):
+                await channel.declare_queue(names.queue(names.events, ANNA.viewer), passive=True)
+
+
+async def test_a_viewer_makes_no_exchange(amqp_url: str, prefix: str) -> None:
+    async with RabbitEventEngine(amqp_url, prefix).watch_all(ANNA) as seen:
+        told = await take_one(seen)
+    assert isinstance(told, Missed)
+    assert f"there is no exchange '{prefix}.events'" in told.why
+    async with await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel()
+        with pytest.raises(aio_pika.exceptions.ChannelNotFoundEntity):
+            await channel.declare_exchange(f"{prefix}.events", passive=True)

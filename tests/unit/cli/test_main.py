@@ -1,0 +1,122 @@
+"""The ``sluice`` command as a whole: its list of commands, what it imports, and its exit codes."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from cli.main import COMMANDS, app, main
+from cli.registry import COMMANDS as REGISTRY_COMMANDS
+
+SHOW_MODULES = """
+import sys
+from cli.main import app
+app(sys.argv[1:], result_action="return_value")
+print("imported", *sys.modules)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _environment(no_settings: None) -> None:
+    """Nobody's settings."""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_of_a_command_how_its_own_page_begins(name: str) -> None:
+    assert app[name].help.splitlines()[0] == COMMANDS[name].summary
+
+
+@pytest.mark.parametrize("name", REGISTRY_COMMANDS)
+def test_so_does_the_list_of_the_registry(name: str) -> None:
+    assert app["registry"][name].help.splitlines()[0] == REGISTRY_COMMANDS[name].summary
+
+
+def run_and_list_modules(*arguments: str) -> tuple[str, set[str]]:
+    """Give what is printed by a process of its own, and the packages that it has imported."""
+    command = [sys.executable, "-c", SHOW_MODULES, *arguments]
+    environment = {**os.environ, "COLUMNS": "200"}
+    printed, _, modules = subprocess.check_output(command, text=True, env=environment).rpartition("imported")
+    return printed, set(modules.split())
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    printed, modules = run_and_list_modules("--help")
+    for command in COMMANDS.values():
+        assert f" {command.summary} " in printed
+        assert command.path.partition(":")[0] not in modules
+
+
+@pytest.mark.parametrize(
+    ("arguments", "others"),
+    [
+        (["presets"], {"ingest", "workers", "registry", "common.queue", "common.settings"}),
+        (["dead", "list", "--help"], {"ingest", "workers", "registry"}),
+        (["ingest", "--help"], {"workers", "registry"}),
+        (["worker", "--help"], {"ingest", "registry"}),
+        (["registry", "--help"], {"ingest", "workers", "cli.registry_import"}),
+    ],
+)
+def test_a_command_imports_no_role_that_it_does_not_need(arguments: list[str], others: set[str]) -> None:
+    _, modules = run_and_list_modules(*arguments)
+    assert not others & modules
+
+
+def end(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
+    """Give the exit code of a command line."""
+    monkeypatch.setattr(sys, "argv", ["sluice", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["audit", "--nonsense"],
+        ["check", "nonsense"],
+        ["device", "create"],
+        ["send", "--generate", "1"],
+        ["dead", "list", "--reason", "nonsense"],
+        ["ingest", "--ingest-port", "nonsense"],
+    ],
+)
+def test_a_command_line_that_cannot_be_is_told_from_what_a_command_finds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert end(monkeypatch, *arguments) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, "Error" in shown.err) == ("", True)
+
+
+@pytest.mark.parametrize("command", ["ingest", "audit", "dead list"])
+def test_so_is_a_setting_that_cannot_be(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.setenv("SLUICE_INGEST_PORT", "nonsense")
+    assert end(monkeypatch, *command.split()) == 2
+    assert capsys.readouterr().err.startswith("sluice: SLUICE_INGEST_PORT: ")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("SLUICE_REGISTRY_URL", "http://127.0.0.1:9", "sluice: the registry asks who you are"),
+        ("SLUICE_TLS_CA", "/nowhere/ca.pem", "sluice: "),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], setting: str, value: str, told: str
+) -> None:
+    if setting == "SLUICE_TLS_CA":
+        monkeypatch.setenv("SLUICE_PROFILE_TOKEN", "p-token-of-tests")
+    monkeypatch.setenv(setting, value)
+    assert end(monkeypatch, "device", "list") == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(told)
+
+
+def test_a_page_is_no_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert end(monkeypatch, "presets", "--help") in {0, None}
+    assert capsys.readouterr().out.startswith("Usage: sluice presets")
