@@ -148,3 +148,8 @@ class RegistryClient:
                 "the registry does not know this profile token: SLUICE_PROFILE_TOKEN must be the one of its first start"
             )
         raise RegistryRefusalError(str(envelope.get("message")))
+
+
+def open_registry(access: RegistryAccess | None) -> RegistryClient:
+    """Give the client for what the flags and the environment say. Raises :class:`RegistryError`."""
+    return RegistryClient(access or RegistryAccess())

@@ -8,7 +8,8 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from cli.curl import write_read_curl, write_send_curl
-from cli.registry_access import Document, RegistryAccess, RegistryClient, RegistryError
+from cli.registry_access import Document, RegistryClient, RegistryError, open_registry
+from cli.registry_changes import create_set_parser, set_map
 from cli.registry_entries import (
     CONNECTOR,
     DEVICE,
@@ -46,11 +47,6 @@ from cli.registry_flags import (
 
 TOKENS = "/integration/network/token"
 TOKEN = Kind("token", TOKENS, {"name": "name", "token": "token", "created at": "created_at"})
-
-
-def open_registry(access: RegistryAccess | None) -> RegistryClient:
-    """Give the client for what the flags and the environment say. Raises RegistryError."""
-    return RegistryClient(access or RegistryAccess())
 
 
 def create_network(
@@ -242,12 +238,16 @@ def _create_app(kind: Kind, about: str) -> App:
 
 network_app = _create_app(NETWORK, "The registry's networks.")
 network_app.command(create_network, name="create")
+network_app.command(create_set_parser(NETWORK), name="set-parser")
 connector_app = _create_app(CONNECTOR, "The registry's connectors.")
 connector_app.command(create_connector, name="create")
+connector_app.command(create_set_parser(CONNECTOR), name="set-parser")
 device_app = _create_app(DEVICE, "The registry's devices.")
 device_app.command(create_device, name="create")
+device_app.command(create_set_parser(DEVICE), name="set-parser")
 key_app = _create_app(KEY, "The registry's authorization keys: who may send.")
 key_app.command(create_key, name="create")
+key_app.command(set_map, name="set-map")
 
 token_app = App(name="token", help="The tokens by which the registry's networks resolve serials.")
 token_app.command(list_tokens, name="list")

@@ -1,5 +1,6 @@
 """What the commands take that look into the registry or change it."""
 
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
@@ -57,4 +58,11 @@ Map: TypeAlias = Annotated[
         " common names are tried.",
     ),
 ]
+NewMap: TypeAlias = Annotated[
+    str,
+    Parameter(
+        name="--map", help='Where they are, such as "serial=devaddr;payload=payload_raw"; "": common names are tried.'
+    ),
+]
+ParserFile: TypeAlias = Annotated[Path | None, Parameter(help="Its source, JavaScript; `sluice parser test` tries it.")]
 IngestUrl: TypeAlias = Annotated[str, Parameter(help="Where the curl line sends to.")]

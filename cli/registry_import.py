@@ -11,8 +11,7 @@ from rich.text import Text
 from cli.definition import read_definitions
 from cli.definition_files import DefinitionFiles
 from cli.importer import Imported, Importer
-from cli.registry_access import RegistryError
-from cli.registry_commands import open_registry
+from cli.registry_access import RegistryError, open_registry
 from cli.registry_flags import Access, LinesOfJson
 from cli.terminal import print_line
 

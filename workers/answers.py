@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -32,6 +32,14 @@ MOST_DIGITS = 9
 """Of a number of seconds; what has more is no time to wait."""
 
 _RETRY_AFTER_IN_TEXT = re.compile(rf"Retry-After:\s*(\d{{1,{MOST_DIGITS}}})(?!\d)", re.IGNORECASE)
+
+
+class Answer(NamedTuple):
+    """An HTTP answer, or the part of one that is about one post. The names of headers are found in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class DownstreamError(Exception):

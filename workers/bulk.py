@@ -6,15 +6,15 @@ the next. Each post has an answer of its own, as if it had travelled alone.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
 
-from workers.answers import RejectedError, TransientError, read_answer
+from workers.answers import Answer, RejectedError, TransientError, read_answer
 from workers.grouping import Post
 
 POSTS_PER_REQUEST = 200
@@ -24,14 +24,6 @@ BYTES_PER_REQUEST = 2_000_000
 
 REQUESTS_IN_FLIGHT = 2
 """One is being answered while the next is gathered."""
-
-
-class Answer(NamedTuple):
-    """An HTTP answer, or the part of one that is about one post."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 SendBulk: TypeAlias = Callable[[bytes], Awaitable[Answer]]

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-import httpx
+from opentelemetry.trace import SpanKind
 from pydantic import SecretStr
 
 from common import metrics
@@ -17,11 +17,21 @@ from common.directory.model import AuthorizationKey, Network
 from common.directory.source import DirectorySource
 from common.serial import Serial
 from common.tls import explain_distrust
-from workers.answers import AwayError, DownstreamError, RejectedError, ThrottledError, TransientError, read_answer
+from common.tracing import start_span, write_context
+from workers.answers import (
+    Answer,
+    AwayError,
+    DownstreamError,
+    RejectedError,
+    ThrottledError,
+    TransientError,
+    read_answer,
+)
 from workers.breaker import Breaker
-from workers.bulk import Answer, Bulk
+from workers.bulk import Bulk
 from workers.governor import Governor
 from workers.grouping import Post
+from workers.http_client import HttpClient
 from workers.resolver import DeviceToken
 from workers.retrying import BlipRetrying
 
@@ -44,7 +54,7 @@ def build_resolve_path(serial: Serial, authorization: str) -> str:
 
 
 class Downstream:
-    """TagoIO's cloud, or whatever speaks its API, over one HTTP client.
+    """TagoIO's cloud, or whatever speaks its API, over one client.
 
     ``in_flight`` bounds the requests that are open at a time, ``seconds`` each of them from beginning to end, and
     ``blip_seconds`` is how long one that fails is repeated. All methods raise :class:`workers.answers.DownstreamError`.
@@ -52,7 +62,7 @@ class Downstream:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: HttpClient,
         directory: DirectorySource,
         governor: Governor,
         *,
@@ -101,8 +111,8 @@ class Downstream:
             raise TransientError("the answer to resolve holds no device token")
         return DeviceToken(SecretStr(result))
 
-    async def post(self, post: Post, *, waiting: int = 1, until: float | None = None) -> None:
-        """Post the records of one device at its profile's turn; returns when the downstream has taken them.
+    async def post(self, post: Post, *, waiting: int = 1, until: float | None = None) -> Any:
+        """Post the records of one device at its profile's turn; gives the downstream's answer once it has taken them.
 
         ``waiting`` is how many uplinks wait with it, ``until`` the event loop's time at which it is too late to begin.
         """
@@ -126,7 +136,8 @@ class Downstream:
             await self._governor.turn(post.profile, waiting, until=until)
             return await self._send(request, post)
 
-        await self._blips.call(send, about=device_token)
+        with start_span("post uplinks"):
+            return await self._blips.call(send, about=device_token)
 
     async def _send(self, request: "_Request", post: Post | None = None) -> Any:
         """Give the result of the answer, or raise what it means, and tell breaker and governor what that says."""
@@ -184,22 +195,25 @@ class Downstream:
     async def _fetch(self, request: "_Request") -> Answer:
         url = self._directory.current.downstream.url + request.path
         try:
-            with metrics.DOWNSTREAM_SECONDS.labels(request.route).time():
-                async with (
-                    asyncio.timeout(self._seconds),
-                    self._client.stream(request.method, url, headers=request.headers, content=request.body) as response,
-                ):
-                    self._note_bulk(response.headers)
-                    body = await _read_bounded(response, request.answer_bytes)
-                    return Answer(response.status_code, response.headers, body)
+            with (
+                metrics.DOWNSTREAM_SECONDS.labels(request.route).time(),
+                start_span(f"{request.method} {request.route}", kind=SpanKind.CLIENT),
+            ):
+                headers = {**request.headers, **write_context()}
+                async with asyncio.timeout(self._seconds):
+                    answer = await self._client.exchange(
+                        request.method, url, headers, request.body, most_bytes=request.answer_bytes
+                    )
         except TransientError:
             raise
         except Exception as error:  # noqa: BLE001 - see below
             # Whatever a server or a network can do to a client says nothing about the uplink. The error's own text may
             # hold the URL, and the resolve URL holds a key.
             raise TransientError(explain_distrust(error) or type(error).__name__) from None
+        self._note_bulk(answer.headers)
+        return answer
 
-    def _note_bulk(self, headers: httpx.Headers) -> None:
+    def _note_bulk(self, headers: Mapping[str, str]) -> None:
         """Learn from any answer that the downstream takes many posts at once."""
         path = headers.get(BULK_HEADER)
         if path and path.startswith("/"):
@@ -212,18 +226,6 @@ def _read_masked(answer: Answer, secrets: tuple[str, ...]) -> Any:
     except DownstreamError as error:
         error.mask(secrets)
         raise
-
-
-async def _read_bounded(response: httpx.Response, limit: int) -> bytes:
-    """Read an answer while it is small. No coding was asked for, and what comes in one may unfold to anything."""
-    if "content-encoding" in response.headers:
-        raise TransientError(f"{response.status_code} in a coding that was not asked for: not from the API")
-    body = b""
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > limit:
-            raise TransientError(f"{response.status_code} with more than {limit} bytes: not from the API")
-    return body
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 import io
 import json
+from base64 import b64encode
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
+from cli import registry_changes
 from cli import registry_commands as module
 from cli.main import app
 from cli.registry_access import RegistryAccess, RegistryClient, RegistryError
@@ -30,12 +33,16 @@ class Api:
             "/integration/network/token/n1": [],
         }
         self.deleted: list[str] = []
+        self.changed: dict[str, dict[str, Any]] = {}
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.decode().partition("?")[0]
         match request.method:
             case "POST":
                 result: Any = self._create(path, json.loads(request.content))
+            case "PUT":
+                self.changed[path] = json.loads(request.content)
+                result = "Successfully Updated"
             case "DELETE":
                 self.deleted.append(path)
                 result = "Successfully Removed"
@@ -60,7 +67,8 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Api:
     api = Api()
     access = RegistryAccess(profile_token=SecretStr("p-secret"))
     transport = httpx.MockTransport(api.answer)
-    monkeypatch.setattr(module, "open_registry", lambda _: RegistryClient(access, transport=transport))
+    for using in (module, registry_changes):
+        monkeypatch.setattr(using, "open_registry", lambda _: RegistryClient(access, transport=transport))
     monkeypatch.setattr("sys.stdin", io.StringIO())
     return api
 
@@ -170,3 +178,23 @@ def test_the_tokens_of_a_network_are_created_listed_and_removed(api: Api, run: R
     assert created["token"] in run("token", "list", "Generic")
     run("token", "remove", "n-1/2", "--yes")
     assert api.deleted == ["/integration/network/token/n-1%2F2"]
+
+
+def test_a_connector_is_given_a_parser_from_a_file_and_has_it_taken_again(api: Api, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "decoder.js").write_text("payload = [];")
+    assert "connector Sensor: the parser of" in run("connector", "set-parser", "Sensor", str(tmp_path / "decoder.js"))
+    assert api.changed == {"/integration/connector/c1": {"payload_decoder": b64encode(b"payload = [];").decode()}}
+    assert "connector Sensor: no parser any more" in run("connector", "set-parser", "Sensor")
+    assert api.changed == {"/integration/connector/c1": {"payload_decoder": None}}
+
+
+def test_a_parser_that_cannot_be_read_changes_nothing(api: Api, run: Run, tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match=r"nowhere\.js: No such file"):
+        run("network", "set-parser", "Generic", str(tmp_path / "nowhere.js"))
+    assert not api.changed
+
+
+def test_a_key_is_given_another_map(api: Api, run: Run) -> None:
+    run("key", "create", "factory")
+    assert "key factory: serial=devaddr" in run("key", "set-map", "factory", "--map", "serial=devaddr")
+    assert api.changed == {"/serviceauth/token-1": {"verification_code": "serial=devaddr"}}

@@ -5,7 +5,6 @@ import pytest
 from pydantic import SecretStr
 
 from common.serial import Serial
-from common.settings import Settings
 from tests.support.directories import StaticDirectory, build_directory, build_key, build_network
 from tests.support.uplinks import build_resolved
 from workers import breaker, retrying
@@ -13,8 +12,8 @@ from workers.answers import AwayError, DownstreamError, RejectedError, Throttled
 from workers.downstream import Downstream
 from workers.governor import Governor
 from workers.grouping import group_into_posts
+from workers.http_client import HttpClient, TransportClient
 from workers.resolver import DeviceToken
-from workers.service import create_client
 
 NO = {"status": False, "message": "no"}
 YES = {"status": True, "result": "01369696-0000-0000-0000-feb5ddca1751"}
@@ -41,10 +40,10 @@ class Server:
 
 
 def build_downstream(server: Server, *, blips: float = 0) -> Downstream:
-    return build_with_client(httpx.AsyncClient(transport=httpx.MockTransport(server)), blips=blips)
+    return build_with_client(TransportClient(httpx.MockTransport(server)), blips=blips)
 
 
-def build_with_client(client: httpx.AsyncClient, *, blips: float = 0) -> Downstream:
+def build_with_client(client: HttpClient, *, blips: float = 0) -> Downstream:
     directory = StaticDirectory(build_directory(build_key()))
     return Downstream(client, directory, Governor(directory, crowd=10), in_flight=2, seconds=30, blip_seconds=blips)
 
@@ -155,16 +154,6 @@ async def test_an_answer_that_does_not_end_is_given_up() -> None:
         )
 
 
-async def test_no_cookie_is_kept() -> None:
-    server = Server(httpx.Response(200, json=YES, headers={"Set-Cookie": "session=1; Path=/"}))
-    settings = Settings()
-    async with create_client(settings, httpx.MockTransport(server)) as client:
-        downstream = build_with_client(client)
-        for serial in ("A", "B"):
-            await downstream.resolve(Serial(serial), build_key(), build_network())
-    assert ["cookie" in request.headers for request in server.requests] == [False, False]
-
-
 async def test_a_failure_while_the_downstream_is_away_as_a_whole_says_so() -> None:
     server = Server(httpx.Response(503, headers={"Retry-After": "60"}))
     server.probe_answer = httpx.ConnectError("no")
@@ -219,7 +208,7 @@ async def test_a_429_sets_the_profile_to_zero() -> None:
     server = Server(httpx.Response(429, headers={"Retry-After": "8"}, json=NO))
     directory = StaticDirectory(build_directory(build_key()))
     governor = Governor(directory, crowd=10)
-    client = httpx.AsyncClient(transport=httpx.MockTransport(server))
+    client = TransportClient(httpx.MockTransport(server))
     downstream = Downstream(client, directory, governor, in_flight=2, seconds=30, blip_seconds=0)
     with pytest.raises(ThrottledError):
         await downstream.resolve(Serial("A"), build_key(), build_network())

@@ -14,6 +14,7 @@ from tests.support.uplinks import build_envelope
 from workers import breaker, retrying
 from workers.downstream import Downstream
 from workers.governor import Governor
+from workers.http_client import TransportClient
 from workers.key_watch import KeyWatch
 from workers.outcome import DeadLettered, Delivered, Outcome, RetryLater
 from workers.pipeline import Pipeline
@@ -46,7 +47,7 @@ def directory() -> StaticDirectory:
 
 @pytest.fixture
 async def pipeline(stub: StubDownstream, directory: StaticDirectory) -> AsyncIterator[Pipeline]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(stub.app)) as client:
+    async with TransportClient(httpx.ASGITransport(stub.app)) as client:
         governor = Governor(directory, crowd=10)
         downstream = Downstream(client, directory, governor, in_flight=8, seconds=30, blip_seconds=30)
         resolver = Resolver(downstream.resolve, cache_size=100, found_ttl=60, unknown_ttl=60)

@@ -1,0 +1,71 @@
+"""Which deployment is watched, and what it is asked for."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from cli.main import app
+from cli.tail import UplinkFilter, _explain
+from cli.tail_source import TailError, _list_urls, open_seen
+from common.events.announcement import Announcement
+from common.events.engine import Missed
+from common.reason import Reason
+from common.settings import Settings
+from tests.unit.common.events.test_event import EVENT
+
+ANNOUNCEMENT = Announcement("viewer-anna")
+
+
+def test_the_flags_are_what_is_announced() -> None:
+    event_filter = UplinkFilter(serial=("AA", "12-BA-B3-4B-55"), reason=(Reason.SERIAL_UNKNOWN,)).build()
+    assert event_filter.fits(EVENT)
+    assert event_filter.reasons == frozenset({"serial_unknown"})
+    assert UplinkFilter().build().fits(EVENT)
+
+
+@pytest.mark.parametrize(
+    ("settings", "urls"),
+    [
+        (Settings(), ["http://127.0.0.1:8080", "http://127.0.0.1:8083", "http://127.0.0.1:8081"]),
+        (Settings(host="::", ingest_port=0, registry_port=0, worker_port=1), ["http://127.0.0.1:1"]),
+        (Settings(host="::1", ingest_port=1, registry_port=0, worker_port=0), ["http://[::1]:1"]),
+        (
+            Settings(tls_cert=Path("a.pem"), ingest_port=1, registry_port=0, worker_port=0, host="sluice.example"),
+            ["https://sluice.example:1"],
+        ),
+    ],
+)
+def test_the_settings_say_where_the_processes_are(settings: Settings, urls: list[str]) -> None:
+    assert _list_urls(settings) == urls
+
+
+@pytest.mark.parametrize(
+    ("settings", "urls", "problem"),
+    [
+        (Settings(queue="amqp://broker/"), ["http://a"], "--url is for a queue in a file"),
+        (Settings(queue="redis://broker/"), [], "must begin with"),
+        (Settings(queue="sqlite:no/such/queue.db"), [], "there is no queue"),
+        (Settings(directory_token=SecretStr("0123456789abcdef")), ["worker:8083"], "no URL of a process"),
+        (
+            Settings(directory_token=SecretStr("0123456789abcdef"), ingest_port=0, registry_port=0, worker_port=0),
+            [],
+            "name no port",
+        ),
+    ],
+)
+async def test_what_cannot_be_watched_is_said_at_once(settings: Settings, urls: list[str], problem: str) -> None:
+    with pytest.raises(TailError, match=problem):
+        open_seen(settings, ANNOUNCEMENT, urls)
+
+
+def test_what_was_not_seen_is_said() -> None:
+    assert _explain(Missed("they came too fast", 1)) == "1 event not shown: they came too fast"
+    assert _explain(Missed("they came too fast", 1_200)) == "1,200 events not shown: they came too fast"
+    assert "refused" in _explain(Missed("connection refused"))
+
+
+def test_a_reason_that_does_not_exist_is_a_usage_error() -> None:
+    with pytest.raises(SystemExit) as ended:
+        app(["tail", "--reason", "bad_luck"])
+    assert ended.value.code != 0
