@@ -26,18 +26,35 @@ check: setup  ## lint, formatting, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup  ## measure the ingest beside its floor; needs wrk and a RabbitMQ
-	$(BIN)/python -m bench.ingest
+docs: setup  ## write the tables of docs/operations.md anew from the code
+	$(BIN)/python -m docs.tables
+
+build/bench/ready: pyproject.toml bench/peers/package.json bench/peers/requirements.in | setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[bench]'
+	$(PYTHON) -m venv build/peers/python
+	build/peers/python/bin/python -m pip install --quiet --disable-pip-version-check -r bench/peers/requirements.in
+	mkdir -p build/peers/node build/bench
+	cp bench/peers/package.json build/peers/node/
+	npm install --prefix build/peers/node --no-package-lock --no-audit --no-fund --silent
+	@touch $@
+
+peers: build/bench/ready  ## what the measurements need beside Sluice: plots, and the peers under build/peers
+
+bench: build/bench/ready  ## measure Sluice beside its peers and write docs/performance.md; needs wrk, Node.js, valgrind and a RabbitMQ
+	$(BIN)/python -m bench
+
+bench-long: build/bench/ready  ## a backlog of 1,000,000 uplinks, and the memory over 2,000,000; takes an hour or two
+	$(BIN)/python -m bench long
 
 faults: setup  ## break everything under load and count what arrives; needs a Docker engine, takes an hour or two
 	$(BIN)/python -m pytest tests/faults; status=$$?; $(BIN)/python -m bench.reliability; exit $$status
 
 pin: $(VENV)/ready  ## write the pinned requirements anew from the ranges in pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make pin" pyproject.toml -o requirements/runtime.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make pin" --extra traces pyproject.toml -o requirements/runtime.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make pin" --extra dev pyproject.toml -o requirements/dev.txt
 
 clean:  ## remove what setup, the tests and the runs left
 	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup run test check bench faults pin clean
+.PHONY: help setup run test check docs peers bench bench-long faults pin clean

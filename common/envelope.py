@@ -135,6 +135,14 @@ def envelope_from_document(document: dict[str, Any]) -> Envelope:
     )
 
 
+def find_waiting_since(envelopes: Iterable[Envelope], now: datetime) -> datetime:
+    """Say since when the oldest of these waits to be taken up: since it arrived, or ``now`` where none is new.
+
+    One that was tried before has waited in the ladder or among the dead letters, so its arrival says nothing here.
+    """
+    return min((envelope.arrived_at for envelope in envelopes if envelope.attempt == 1), default=now)
+
+
 def _expect(kind: type[T], value: Any) -> T:
     if not isinstance(value, kind):
         raise TypeError(f"{kind.__name__} expected")

@@ -47,6 +47,26 @@ UPLINKS_REDELIVERED = Counter(
     registry=REGISTRY,
 )
 UPLINKS_IN_HAND = Gauge("sluice_uplinks_in_hand", "Uplinks that this worker is processing.", registry=REGISTRY)
+OLDEST_UPLINK_AGE = Gauge(
+    "sluice_oldest_uplink_age_seconds",
+    "How long, at the least, the oldest uplink waits in the work queue, or is in hand at a worker and not settled;"
+    " what waits out a retry step does not count. The greatest of all processes is the deployment's.",
+    ["where"],
+    registry=REGISTRY,
+)
+QUEUE_MESSAGES = Gauge(
+    "sluice_queue_messages",
+    "Messages in the queue, by what they wait for; dead: entries about dead letters, marks included. Every process"
+    " sees the same.",
+    ["waiting"],
+    registry=REGISTRY,
+)
+BOOKS_SURPLUS = Gauge(
+    "sluice_books_surplus_uplinks",
+    "Uplinks that the books of a queue in a file have too many (below 0: too few); not there on RabbitMQ.",
+    ["queue"],
+    registry=REGISTRY,
+)
 UPLINKS_UNSETTLED = Gauge(
     "sluice_uplinks_unsettled",
     "Uplinks in messages that RabbitMQ has handed to this process and that are not settled.",
@@ -105,6 +125,13 @@ STORE_WAITING = Gauge(
 SERIALS_RESOLVED = Counter(
     "sluice_serials_resolved", "Serials for which the registry gave a device token.", registry=REGISTRY
 )
+EVENTS_PUBLISHED = Counter(
+    "sluice_events_published", "Live events that went on their way to a viewer.", registry=REGISTRY
+)
+EVENTS_DROPPED = Counter(
+    "sluice_events_dropped", "Live events that no viewer sees, because they came too fast for one.", registry=REGISTRY
+)
+EVENT_VIEWERS = Gauge("sluice_event_viewers", "Viewers of live events that this process knows.", registry=REGISTRY)
 TLS_CERTIFICATE_EXPIRES = Gauge(
     "sluice_tls_certificate_expires_timestamp_seconds",
     "Unix time at which the certificate that this process shows expires; +Inf without one.",

@@ -5,8 +5,11 @@ import asyncio
 from starlette.types import ASGIApp
 
 from common.directory.source import DirectorySource
+from common.events.engine import NO_EVENTS, Events
+from common.events.telling import UplinkEvents
 from common.health import Health
 from common.queue.protocol import Queue
+from common.queue_watch import watch_queue
 from common.settings import Settings
 from ingest.acceptance import Acceptance
 from ingest.openapi import build_openapi
@@ -16,13 +19,17 @@ from ingest.routes import Limits, UplinkEndpoint, create_app
 class Ingest:
     """``sluice ingest``."""
 
-    def __init__(self, settings: Settings, queue: Queue, directory: DirectorySource) -> None:
+    def __init__(
+        self, settings: Settings, queue: Queue, directory: DirectorySource, events: Events = NO_EVENTS
+    ) -> None:
+        self._queue = queue
         self._directory = directory
         self._acceptance = Acceptance(
             queue,
             confirm_timeout=settings.confirm_timeout,
             waiting_limit=settings.waiting_limit,
             queue_limit=settings.queue_limit,
+            events=UplinkEvents(events, directory),
         )
         limits = Limits(settings.body_limit, settings.items_limit, settings.request_timeout)
         self.port = settings.ingest_port
@@ -35,7 +42,7 @@ class Ingest:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Watch the queue until ``stopping`` is set; ready from the first confirm on."""
-        watching = asyncio.create_task(self._acceptance.watch())
+        watching = asyncio.create_task(self._watch())
         proving = asyncio.create_task(self._prove_readiness())
         stopped = asyncio.create_task(stopping.wait())
         await asyncio.wait({watching, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -44,6 +51,11 @@ class Ingest:
         await asyncio.wait({watching, proving})
         if not watching.cancelled():
             watching.result()
+
+    async def _watch(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._acceptance.watch())
+            tasks.create_task(watch_queue(self._queue))
 
     async def wait_until_ready(self) -> None:
         """Return once the queue has confirmed that it takes messages."""

@@ -12,6 +12,7 @@ from common.envelope import Envelope, FrameUnreadableError, FrameUnsupportedErro
 from common.queue.protocol import Delivery, Queue, QueueUnavailableError
 from workers.breaker import Breaker
 from workers.flood import FloodWatch
+from workers.in_hand import OldestInHand
 from workers.outcome import Outcome
 from workers.settlement import Settlement
 from workers.unexpected import note_unexpected
@@ -59,6 +60,7 @@ class Consumer:
         self._flood = FloodWatch()
         self._hurry = hurry
         self._in_hand = _InHand(uplinks_in_hand)
+        self._oldest = OldestInHand()
         self._handling: set[asyncio.Task[None]] = set()
 
     async def run(self, stopping: asyncio.Event, *, grace: float) -> None:
@@ -130,6 +132,10 @@ class Consumer:
         except FrameUnreadableError as error:
             await self._settlement.bury_unreadable(delivery, str(error))
             return
+        with self._oldest.holding(envelopes):
+            await self._handle_readable(delivery, envelopes)
+
+    async def _handle_readable(self, delivery: Delivery, envelopes: Sequence[Envelope]) -> None:
         if delivery.poisoned or (delivery.suspect and delivery.count > SUSPECT_DELIVERIES):
             await self._settlement.bury_poison(delivery, envelopes)
         elif delivery.count >= SPLIT_AT_DELIVERY and not delivery.suspect:

@@ -175,6 +175,15 @@ class Queue(Protocol):
     async def depths(self) -> Depths:
         """Count what waits. Raises :class:`QueueUnavailableError`."""
 
+    async def waiting_since(self) -> datetime | None:
+        """Say since when, at the least, the oldest uplink waits in the work queue; None where that cannot be seen.
+
+        It counts from its arrival where it is new and can be read without taking it, else from when this queue was
+        first asked and it waited already. What waits out a retry step does not count. An engine that cannot look at
+        messages gives None while there are consumers: the oldest is then among what they have in hand. Raises
+        :class:`QueueUnavailableError`.
+        """
+
     async def books(self) -> Books | None:
         """Give the books as of one moment; None from an engine that keeps none. Raises as :meth:`depths`."""
 

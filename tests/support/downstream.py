@@ -91,11 +91,12 @@ REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class ArrivedPost:
-    """One accepted ``POST /data``; ``uplink_ids`` as ``Sluice-Uplinks`` named them."""
+    """One accepted ``POST /data``; ``uplink_ids`` as ``Sluice-Uplinks`` named them, ``traceparent`` as W3C has it."""
 
     device_token: str
     records: list[dict[str, Any]]
     uplink_ids: Sequence[str]
+    traceparent: str | None = None
 
 
 class Arrived:
@@ -278,7 +279,7 @@ class StubDownstream:
             await _refuse(send, 400, str(error))
             return
         uplink_ids = [i for i in headers.get(b"sluice-uplinks", "").split(",") if i]
-        self.arrived.add(ArrivedPost(device_token, records, uplink_ids))
+        self.arrived.add(ArrivedPost(device_token, records, uplink_ids, headers.get(b"traceparent")))
         await _answer(send, 202, {"status": True, "result": f"{len(records)} Data Added"})
 
 

@@ -1,8 +1,8 @@
 """Where the PostgreSQL for tests is.
 
 ``SLUICE_TEST_DATABASE`` when it is set, a URL of a server on which databases may be created; else one on this machine
-that lets this user in. Where there is none, also in CI, those tests are skipped and the summary says so: every one of
-them runs on SQLite as well.
+that lets this user in. Where there is none, also in CI, those tests are skipped and the summary says so: what can
+be tested on SQLite is tested there as well. Imports nothing of Sluice.
 """
 
 import asyncio
@@ -10,22 +10,15 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import asyncpg
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import delete, make_url
-
-from registry.database_url import create_database
-from registry.schema import DIRECTORY_REVISION, METADATA
+from sqlalchemy import make_url
 
 URL_VARIABLE = "SLUICE_TEST_DATABASE"
 LOCAL_URLS = ("postgresql:///postgres?host=/var/run/postgresql", "postgresql://postgres:postgres@127.0.0.1/postgres")
 PROBE_SECONDS = 5.0
-
-KEPT = DIRECTORY_REVISION
-"""Its only row is the migrations'."""
 
 
 def find_server() -> str:
@@ -44,28 +37,16 @@ def find_server() -> str:
 def temporary_database(server: str) -> Iterator[SecretStr]:
     """Create an empty database, and drop it; give its URL."""
     name = f"sluice_test_{uuid.uuid4().hex[:12]}"
-    asyncio.run(_execute(server, f'CREATE DATABASE "{name}"'))
+    execute(server, f'CREATE DATABASE "{name}"')
     try:
         yield SecretStr(make_url(server).set(database=name).render_as_string(hide_password=False))
     finally:
-        asyncio.run(_execute(server, f'DROP DATABASE "{name}" WITH (FORCE)'))
+        execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def migrate_database(url: SecretStr) -> None:
-    """Bring a database up to date."""
-    asyncio.run(_migrate(url))
-
-
-def empty_database(url: SecretStr) -> None:
-    """Delete every row: faster than another database for each test."""
-    emptying = [str(delete(table)) for table in reversed(METADATA.sorted_tables) if table is not KEPT]
-    asyncio.run(_execute(url.get_secret_value(), ";".join(emptying)))
-
-
-async def _migrate(url: SecretStr) -> None:
-    database = create_database(url, Path())
-    await database.open()
-    await database.close()
+def execute(url: str, statement: str) -> None:
+    """Execute a statement, or several; no event loop may run in this thread."""
+    asyncio.run(_execute(url, statement))
 
 
 async def _answers(url: str) -> bool:

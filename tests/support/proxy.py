@@ -45,6 +45,10 @@ class Proxy:
         self._flowing.clear()
         self.is_holding = False
 
+    def point_at(self, *urls: str) -> None:
+        """Connect to these from now on; what is connected stays so."""
+        self._targets = deque(URL(target) for target in urls)
+
     def refuse(self) -> None:
         """Close every new connection at once."""
         self._is_refusing = True

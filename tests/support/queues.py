@@ -50,6 +50,8 @@ class FakeQueue:
         self.depth = 0
         self.consumers = 0
         self.replayed = 0
+        self.since: datetime | None = None
+        self.kept_books: Books | None = None
         self._refusals: list[Exception] = []
         self._confirms = asyncio.Event()
         self._confirms.set()
@@ -90,8 +92,13 @@ class FakeQueue:
     async def depths(self) -> Depths:
         return Depths(work=self.depth, retry=0, suspects=0, poison=0, dead=len(self.letters))
 
+    async def waiting_since(self) -> datetime | None:
+        if self.unavailable:
+            raise QueueUnavailableError(self.unavailable)
+        return self.since
+
     async def books(self) -> Books | None:
-        return None
+        return self.kept_books
 
     async def dead_letters(self) -> AsyncIterator[DeadLetter]:
         for letter in self.letters:

@@ -11,9 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.leftovers import delete_queues
 from tests.support.processes import Process
-from tests.support.system import AUTHORIZATION, LORAWAN_AUTHORIZATION, NETWORK_TOKEN, RETRY_STEPS, System
+from tests.support.system import AUTHORIZATION, LORAWAN_AUTHORIZATION, NETWORK_TOKEN, System
 from tests.support.waiting import eventually
 
 SECRETS = (AUTHORIZATION, LORAWAN_AUTHORIZATION, NETWORK_TOKEN)
@@ -22,16 +21,6 @@ SECRETS = (AUTHORIZATION, LORAWAN_AUTHORIZATION, NETWORK_TOKEN)
 @pytest.fixture(params=["good", "flaky"])
 def stub_mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture(params=[pytest.param("rabbitmq", marks=pytest.mark.rabbitmq), "sqlite"])
-def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
-    amqp_url: str | None = request.getfixturevalue("amqp_url") if request.param == "rabbitmq" else None
-    system = System(amqp_url or f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
-    yield system
-    system.close()
-    if amqp_url is not None:
-        delete_queues(amqp_url, system.prefix, RETRY_STEPS)
 
 
 @pytest.fixture

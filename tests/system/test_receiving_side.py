@@ -3,27 +3,13 @@
 Imports nothing of Sluice.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
-from tests.support.leftovers import delete_queues
 from tests.support.processes import Process
-from tests.support.system import AUTHORIZATION, LORAWAN_AUTHORIZATION, NETWORK_TOKEN, RETRY_STEPS, System
+from tests.support.system import AUTHORIZATION, LORAWAN_AUTHORIZATION, NETWORK_TOKEN, System
 from tests.support.waiting import eventually
-
-
-@pytest.fixture(params=["sqlite", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
-def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
-    amqp_url = request.getfixturevalue("amqp_url") if request.param == "rabbitmq" else None
-    system = System(amqp_url or f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
-    yield system
-    system.close()
-    if amqp_url:
-        delete_queues(amqp_url, system.prefix, RETRY_STEPS)
 
 
 def post(ingest: Process, count: int, *, serial: str = "S{n}") -> None:

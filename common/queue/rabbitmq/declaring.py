@@ -23,6 +23,12 @@ async def count_consumers(channel: AbstractChannel, queue: str) -> int:
     return declared.declaration_result.consumer_count or 0
 
 
+async def is_untouched(channel: AbstractChannel, queue: str) -> bool:
+    """Whether messages are ready in ``queue`` and there is nobody who would take them."""
+    declared = (await channel.declare_queue(queue, passive=True)).declaration_result
+    return bool(declared.message_count) and not declared.consumer_count
+
+
 async def require(channel: AbstractChannel, topology: Topology) -> None:
     """Make sure that there are such queues, and make none; raises :class:`QueueMissingError`."""
     for queue in (topology.work, topology.dead):

@@ -15,7 +15,7 @@ from common.dead_letter import DeadLetter, DeadLetterList, Disposition, LetterId
 from common.queue.protocol import Books, Delivery, Depths, Message
 from common.queue.rabbitmq.consumer import Consumer
 from common.queue.rabbitmq.dead_letters import StreamReader
-from common.queue.rabbitmq.declaring import count_consumers, count_messages, declare, require
+from common.queue.rabbitmq.declaring import count_consumers, count_messages, declare, is_untouched, require
 from common.queue.rabbitmq.link import Link
 from common.queue.rabbitmq.messages import encode_letter, encode_message
 from common.queue.rabbitmq.problems import StreamNotReadyError, answered_within
@@ -56,6 +56,7 @@ class RabbitQueue:
         self._publisher = Publisher(self._publishing, self._prepare, self._timing)
         self._settler = Settler(self._publisher, topology)
         self._subscribing = asyncio.Lock()
+        self._untouched_since: datetime | None = None
         self._publishing.start()
 
     @property
@@ -99,6 +100,16 @@ class RabbitQueue:
                 poison=await count_messages(channel, self._topology.poison),
                 dead=await count_messages(channel, self._topology.dead),
             )
+
+    async def waiting_since(self) -> datetime | None:
+        """See the protocol: a broker shows no message without handing it over, and a probe looks like any other."""
+        async with (
+            self._extra_channel() as channel,
+            answered_within(self._timing.answer_seconds, "looking at the queue"),
+        ):
+            untouched = await is_untouched(channel, self._topology.work)
+        self._untouched_since = (self._untouched_since or datetime.now(UTC)) if untouched else None
+        return self._untouched_since
 
     async def books(self) -> Books | None:
         """See the protocol: a broker counts messages, and what came of them is counted by the processes."""

@@ -18,15 +18,18 @@ class Link:
     """Holds one :class:`Session` after the other, from the first use until it is closed.
 
     aio-pika's own robust connection is not used: its publishers wait for a reconnection without a limit, and it keeps
-    the deliveries of a channel that is gone.
+    the deliveries of a channel that is gone. ``subject`` is what the log says is there or lost with the connection.
     """
 
-    def __init__(self, url: URL, *, name: str, prepare: Prepare, timing: Timing, tls: TlsFiles) -> None:
+    def __init__(
+        self, url: URL, *, name: str, prepare: Prepare, timing: Timing, tls: TlsFiles, subject: str = "queue"
+    ) -> None:
         self._url = url
         self._name = name
         self._prepare = prepare
         self._timing = timing
         self._tls = tls
+        self._connected_event, self._lost_event = f"{subject}.connected", f"{subject}.lost"
         self._broker = str(url.with_user(None).with_query(None))
         self._session: Session | None = None
         self._why_away = "not connected yet"
@@ -96,7 +99,7 @@ class Link:
         try:
             await self._change(session, None)
             self._last_logged = None
-            log.info("queue.connected", connection=self._name, broker=self._broker)
+            log.info(self._connected_event, connection=self._name, broker=self._broker)
             await self._lose(await session.wait_lost())
         finally:
             await session.close(self._timing.goodbye_seconds)
@@ -105,7 +108,7 @@ class Link:
         await self._change(None, why)
         if why != self._last_logged:
             self._last_logged = why
-            log.warning("queue.lost", connection=self._name, broker=self._broker, why=why)
+            log.warning(self._lost_event, connection=self._name, broker=self._broker, why=why)
 
     async def _change(self, session: Session | None, why_away: str | None) -> None:
         async with self._changed:

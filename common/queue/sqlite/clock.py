@@ -1,7 +1,7 @@
 """Time as the file holds it: whole milliseconds since 1970, by the wall clock, because it must outlive a restart."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 
 def read_clock() -> int:
@@ -12,6 +12,11 @@ def read_clock() -> int:
 def to_clock(moment: datetime) -> int:
     """Give a moment in the same unit."""
     return int(moment.timestamp() * 1000)
+
+
+def from_clock(moment: int) -> datetime:
+    """Give the moment that the unit tells."""
+    return datetime.fromtimestamp(moment / 1000, UTC)
 
 
 def to_milliseconds(duration: timedelta) -> int:

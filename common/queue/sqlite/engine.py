@@ -21,6 +21,7 @@ from common.queue.sqlite.holding import Holding
 from common.queue.sqlite.limits import Limits
 from common.queue.sqlite.lock import ConsumerLock
 from common.queue.sqlite.store import Store
+from common.queue.sqlite.waiting import HeadWatch
 from common.queue.sqlite.writer import Writer
 
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 5, 0.05
@@ -50,6 +51,7 @@ class SqliteQueue:
         self._lock = ConsumerLock(path)
         self._holding = Holding(self._writer, self._lock, retry_steps=retry_steps, dead_letter_age=dead_letter_age)
         self._consumers: set[Consumer] = set()
+        self._head = HeadWatch()
         self._why_refused: str | None = None
 
     @property
@@ -94,6 +96,10 @@ class SqliteQueue:
     async def depths(self) -> Depths:
         """See the protocol."""
         return await self._writer.run(lambda store: store.count(read_clock(), is_held=self._lock.is_held()))
+
+    async def waiting_since(self) -> datetime | None:
+        """See the protocol. What is in hand is seen as well; a suspect is not."""
+        return self._head.note(await self._writer.run(lambda store: store.waiting.read(read_clock())))
 
     async def books(self) -> Books:
         """See the protocol: exactly, whatever was killed."""

@@ -18,6 +18,7 @@ from common.queue.sqlite.limits import MEBIBYTE, Limits
 from common.queue.sqlite.problems import FULL, FileGoneError
 from common.queue.sqlite.schema import AT_ONCE, connect
 from common.queue.sqlite.settling import EncodedRemainder, NewMessage
+from common.queue.sqlite.waiting import WaitingTable
 
 TAKE_BYTES = 8 * MEBIBYTE
 """Bodies that are read in one transaction; publishes wait meanwhile."""
@@ -105,6 +106,7 @@ class Store:
         self._has_room = False
         self.dead_letters = DeadLetterTable(self._connection)
         self.books = BookTable(self._connection)
+        self.waiting = WaitingTable(self._connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

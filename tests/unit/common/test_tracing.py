@@ -20,11 +20,11 @@ SENDER = {"traceparent": f"00-{TRACE_ID}-00f067aa0ba902b7-01", "tracestate": "ve
 
 @pytest.fixture
 def exporter(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
-    """What is recorded by a provider of the test's own: the process's one can be set only once."""
+    """What is recorded."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(tracing, "TRACER", provider.get_tracer("sluice"))
+    monkeypatch.setattr(tracing._PROCESS, "tracer", provider.get_tracer("sluice"))
     yield exporter
     provider.shutdown()
 

@@ -1,0 +1,26 @@
+"""Live events for unit tests: kept in memory, for a viewer that a test may send away."""
+
+from common.events.announcement import Announcement
+from common.events.engine import Events
+from common.events.event import Event
+from common.events.viewers import Viewers
+
+VIEWER = "a-viewer-of-the-test"
+
+
+class FakeEvents(Events):
+    """Keeps what is published. Somebody watches from the beginning, with ``details`` or without."""
+
+    def __init__(self, *, details: bool = False) -> None:
+        super().__init__(Viewers(60))
+        self.told: list[Event] = []
+        self._viewers.note(Announcement(VIEWER, details=details))
+
+    def send_viewer_away(self) -> None:
+        self._viewers.forget(VIEWER)
+
+    def stages(self) -> list[str]:
+        return [event.stage.value for event in self.told]
+
+    def _carry(self, event: Event) -> None:
+        self.told.append(event)
