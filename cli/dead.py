@@ -13,15 +13,16 @@ from rich.progress import Progress
 from rich.prompt import Confirm
 
 from cli.dead_filter import LetterFilter
-from cli.dead_replay import Replayer, purge
-from cli.dead_selection import DeadLetterRequest, NotDoneError, choose_letters, pick_letters
+from cli.dead_selection import DeadLetterRequest, NotDoneError, choose_letters
 from cli.dead_story import letter_to_document, story_to_document, tabulate_counts, tabulate_letters, tell_story
 from cli.deployment import Deployment
 from cli.flags import AsJson, Switch
 from cli.terminal import fail, print_line, say
 from common.dead_letter import DeadLetter
+from common.dead_replay import Replayer, purge
 from common.directory.model import Directory
 from common.directory.problems import DirectoryError
+from common.letter_selection import pick_letters
 from common.logs import configure_logs
 from common.queue.protocol import QueueUnavailableError, QueueUrlError
 from common.tls import TlsError

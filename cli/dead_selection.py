@@ -1,19 +1,20 @@
 """The letters that a command of ``sluice dead`` is about: where they are, and which of them."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from cli.dead_filter import LetterFilter, LetterSelection
+from cli.dead_filter import LetterFilter
 from cli.deployment import Deployment
 from cli.directory import read_directory
 from cli.queue import open_settings_queue
 from cli.terminal import say
-from common.dead_letter import DeadLetter, LetterId
+from common.dead_letter import LetterId
 from common.directory.model import Directory
 from common.directory.problems import DirectoryError
+from common.letter_selection import LetterSelection
 from common.queue.protocol import Queue
 from common.reason import Reason
 from common.tls import TlsError
@@ -90,10 +91,3 @@ async def choose_letters(request: DeadLetterRequest, *, skip_cut: bool) -> Chose
                 chosen.by_reason[letter.reason] += 1
     chosen.missing = selection.missing
     return chosen
-
-
-async def pick_letters(queue: Queue, letter_ids: set[LetterId]) -> AsyncGenerator[DeadLetter]:
-    """Give the letters that were chosen as they are read again: all of them may be more than there is memory."""
-    async for letter in queue.dead_letters():
-        if letter.id in letter_ids:
-            yield letter

@@ -10,9 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli.dead_filter import find_key, read_serial
 from common.dead_letter import DeadLetter, Death, entry_to_document
 from common.directory.model import Directory
+from common.letter_selection import find_key, read_serial
 from common.reason import Reason
 from common.remedy import find_remedy
 

@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 
 from cli.directory import open_directory
-from cli.process import open_settings_queue, run_until_stopped
+from cli.events import open_settings_events
+from cli.process import run_until_stopped
+from cli.queue import open_settings_queue
 from cli.registry import create_registry, tell_profile_token
 from cli.registry_directory import RegistryDirectory
 from common.queue.protocol import Queue
@@ -36,22 +38,31 @@ async def run_with_registry(settings: Settings, meanwhile: Meanwhile | None = No
 
     The worker reaches the registry by a call and not through a socket; the request and the answer are the same.
     """
-    async with create_registry(settings) as registry, open_settings_queue(settings, "run") as queue:
+    async with (
+        open_settings_events(settings, "run") as events,
+        create_registry(settings, events) as registry,
+        open_settings_queue(settings, "run") as queue,
+    ):
         directory = await RegistryDirectory.open(registry, f"http://registry:{settings.registry_port}")
-        ingest = Ingest(settings, queue, directory)
-        worker = Worker(settings, queue, directory, transport=httpx.ASGITransport(registry.app))
+        ingest = Ingest(settings, queue, directory, events)
+        worker = Worker(settings, queue, directory, events, transport=httpx.ASGITransport(registry.app))
         tell_profile_token(settings, registry)
         running = Running(settings, registry, directory, queue, ingest)
         await run_until_stopped(
             settings,
             directory,
             [ingest, worker, registry],
+            events,
             meanwhile=None if meanwhile is None else lambda: meanwhile(running),
         )
 
 
 async def run_with_directory(settings: Settings) -> None:
     """Run ingest and worker with the directory of a file or of a registry elsewhere: an edge box."""
-    async with open_directory(settings) as directory, open_settings_queue(settings, "run") as queue:
-        roles = [create(settings, queue, directory) for create in (Ingest, Worker)]
-        await run_until_stopped(settings, directory, roles, on_hangup=directory.reload)
+    async with (
+        open_directory(settings) as directory,
+        open_settings_queue(settings, "run") as queue,
+        open_settings_events(settings, "run") as events,
+    ):
+        roles = [create(settings, queue, directory, events) for create in (Ingest, Worker)]
+        await run_until_stopped(settings, directory, roles, events, on_hangup=directory.reload)

@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from common.http_protocol import HEAD_SECONDS, BoundedHttpProtocol
+from common.tracing import TracedApp
 
 try:
     import resource
@@ -114,12 +115,13 @@ class ServingOptions:
     """How every role of a process is served.
 
     ``grace``: seconds for the requests in flight at the end. Connections above ``connections_limit`` are answered 503.
-    HTTPS with ``tls``, else HTTP.
+    HTTPS with ``tls``, else HTTP. ``traced``: each request gets a span.
     """
 
     grace: float
     connections_limit: int = 4_000
     tls: ssl.SSLContext | None = None
+    traced: bool = False
 
 
 async def serve_http(
@@ -138,7 +140,7 @@ async def serve_http(
     tls = options.tls
     server = _Server(
         uvicorn.Config(
-            app,
+            TracedApp(app) if options.traced else app,
             lifespan="off",
             ws="none",
             log_config=None,

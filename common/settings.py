@@ -48,7 +48,9 @@ class Settings(BaseSettings):
         "sluice.toml", description="Who may send, and what their fields mean: a file, or the URL of a registry."
     )
     directory_token: ChosenToken | None = Field(
-        None, description="What a registry serves its directory under; the same there and where it is read."
+        None,
+        description="What a registry serves its directory under, and a process its live events; the same there and"
+        " where they are read.",
     )
     profile_token: ChosenToken | None = Field(
         None, description="Token of the profile that a registry begins with; without it a random one is shown once."
@@ -105,6 +107,9 @@ class Settings(BaseSettings):
         ge=0,
     )
     shutdown_timeout: float = Field(20.0, description="Time to finish what is in hand after SIGTERM.", gt=0)
+    traces: Annotated[str, AfterValidator(check_url)] | None = Field(
+        None, description="Collector that spans are sent to, OTLP over HTTP, such as http://collector:4318."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="From which level on.")
     log_format: Literal["json", "console", "auto"] = Field("auto", description="auto: console on a terminal.")
 

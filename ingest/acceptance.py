@@ -17,8 +17,10 @@ import structlog
 
 from common import metrics
 from common.envelope import encode_envelope, join_frame
+from common.events.telling import UNHEARD, UplinkEvents
 from common.queue.protocol import Message, MessageTooLargeError, Queue, QueueUnavailableError
 from common.reason import Reason
+from ingest.events import tell_accepted
 from ingest.refusal import RefusedError
 from ingest.request import UplinkBatch
 from ingest.retry_after import ConfirmPace, retry_after_absence
@@ -63,8 +65,17 @@ class _Waiting:
 class Acceptance:
     """Puts batches into the queue. :meth:`watch` must run beside it."""
 
-    def __init__(self, queue: Queue, *, confirm_timeout: float, waiting_limit: int, queue_limit: int) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        *,
+        confirm_timeout: float,
+        waiting_limit: int,
+        queue_limit: int,
+        events: UplinkEvents = UNHEARD,
+    ) -> None:
         self._queue = queue
+        self._events = events
         self._unconfirmed_bytes = 0
         self._confirm_timeout = confirm_timeout
         self._waiting_limit = waiting_limit
@@ -110,6 +121,8 @@ class Acceptance:
             self._unconfirmed -= 1
             self._unconfirmed_bytes -= len(waiting.envelope)
         metrics.UPLINKS_ACCEPTED.inc(waiting.uplinks)
+        if self._events.watched:
+            tell_accepted(self._events, batch)
 
     async def watch(self) -> None:
         """Probe the queue while the gate is closed, and compare its depth with the limit; runs until cancelled."""

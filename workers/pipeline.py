@@ -4,6 +4,7 @@ from common.directory.model import AuthorizationKey, Directory, Network
 from common.directory.source import DirectorySource
 from common.envelope import Envelope
 from common.reason import Reason
+from workers.events import NOBODY_HEARS, WorkerEvents
 from workers.grouping import group_into_posts
 from workers.key_watch import KeyWatch
 from workers.mapping import map_all
@@ -15,11 +16,19 @@ from workers.resolver import Resolver
 class Pipeline:
     """Map, resolve, group, post. Gives one outcome for each uplink, and settles nothing."""
 
-    def __init__(self, directory: DirectorySource, resolver: Resolver, posting: Posting, key_watch: KeyWatch) -> None:
+    def __init__(
+        self,
+        directory: DirectorySource,
+        resolver: Resolver,
+        posting: Posting,
+        key_watch: KeyWatch,
+        events: WorkerEvents = NOBODY_HEARS,
+    ) -> None:
         self._directory = directory
         self._key_watch = key_watch
         self._resolver = resolver
         self._posting = posting
+        self._events = events
 
     async def process(self, envelope: Envelope) -> list[Outcome]:
         """Carry one request from raw fields to posted records, unless its key is held back."""
@@ -34,7 +43,9 @@ class Pipeline:
         if rules is None:
             return self._put_off(envelope)
         mapped, unmappable = map_all(envelope.uplinks(), *rules)
+        self._events.mapped(mapped)
         resolved, unresolved = await self._resolver.resolve_all(mapped)
+        self._events.resolved(resolved)
         posts, oversized = group_into_posts(resolved)
         posted = await self._posting.post_all(posts)
         return [*unmappable, *unresolved, *oversized, *posted]

@@ -10,6 +10,7 @@ from common.envelope import Uplink
 from common.reason import Reason
 from workers.answers import AwayError, RejectedError, ThrottledError, TransientError, UnauthorizedError
 from workers.downstream import Downstream
+from workers.events import NOBODY_HEARS, WorkerEvents
 from workers.grouping import Post, split_post, with_token
 from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater
 from workers.resolver import ResolvedUplink, Resolver
@@ -23,9 +24,10 @@ RabbitMQ takes an unacked delivery for lost."""
 class Posting:
     """Posts what grouping made: devices side by side, the posts of one device one after another."""
 
-    def __init__(self, downstream: Downstream, resolver: Resolver) -> None:
+    def __init__(self, downstream: Downstream, resolver: Resolver, events: WorkerEvents = NOBODY_HEARS) -> None:
         self._downstream = downstream
         self._resolver = resolver
+        self._events = events
         self._is_stopping = False
 
     def stop(self) -> None:
@@ -46,12 +48,13 @@ class Posting:
         outcomes: list[Outcome] = []
         has_fresh_token = False
         while remaining:
-            if self._is_stopping or asyncio.get_running_loop().time() > until:
+            began = asyncio.get_running_loop().time()
+            if self._is_stopping or began > until:
                 detail = "not tried: the worker had no more time for this request"
                 return [*outcomes, *_leave_untried(remaining, Reason.DOWNSTREAM_UNAVAILABLE, detail)]
             post = remaining.popleft()
             try:
-                await self._downstream.post(post, waiting=len(post.uplinks) + len(remaining), until=until)
+                answer = await self._downstream.post(post, waiting=len(post.uplinks) + len(remaining), until=until)
             except UnauthorizedError as error:
                 if has_fresh_token:
                     outcomes.extend(_dead_letter(post, error))
@@ -69,6 +72,7 @@ class Posting:
             except Exception as error:  # noqa: BLE001 - a bug met in one post may not take the others with it
                 outcomes.extend(note_unexpected(uplink, error) for uplink in _uplinks_of([post]))
             else:
+                self._events.posted(post, answer, asyncio.get_running_loop().time() - began)
                 outcomes.extend(Delivered(uplink) for uplink in _uplinks_of([post]))
         return outcomes
 

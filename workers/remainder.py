@@ -43,7 +43,7 @@ def plan_remainder(outcomes: Iterable[Outcome], ladder: Ladder, now: datetime) -
             case RetryLater() | PutBack() if _is_exhausted(outcome, ladder):
                 letters.append(_write_last_letter(outcome, now))
             case RetryLater(uplink=uplink):
-                waiting[_choose_delay(outcome, ladder), _next_attempt(outcome)].append(uplink)
+                waiting[choose_delay(outcome, ladder), _next_attempt(outcome)].append(uplink)
             case PutBack():
                 put_back.append(outcome)
             case _:
@@ -113,7 +113,7 @@ def _next_attempt(outcome: RetryLater | PutBack) -> int:
     return outcome.uplink.envelope.attempt + (1 if outcome.counts else 0)
 
 
-def _choose_delay(outcome: RetryLater, ladder: Ladder) -> timedelta:
+def choose_delay(outcome: RetryLater, ladder: Ladder) -> timedelta:
     """A wait that was asked for makes the ladder's step longer, never shorter: the budget has to last its day."""
     step = ladder.delay_after(outcome.uplink.envelope.attempt)
     return step if outcome.wait is None else max(step, ladder.step_for(outcome.wait))

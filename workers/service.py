@@ -2,41 +2,36 @@
 
 import asyncio
 import contextlib
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
-import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from common.directory.source import DirectorySource
+from common.events.engine import NO_EVENTS, Events
+from common.events.telling import UplinkEvents
 from common.health import Health, create_health_routes
 from common.queue.protocol import Queue, QueueUnavailableError
+from common.queue_watch import watch_queue
 from common.settings import Settings
-from common.tls import create_client_context
 from workers.breaker import Breaker
-from workers.bulk import REQUESTS_IN_FLIGHT
 from workers.consumer import Consumer
 from workers.downstream import Downstream
+from workers.events import WorkerEvents
 from workers.governor import Governor
+from workers.http_client import create_client
 from workers.key_watch import KeyWatch
 from workers.pipeline import Pipeline
 from workers.posting import Posting
 from workers.refusals import Refusals
 from workers.resolver import Resolver
 from workers.settlement import Settlement
+from workers.traced import traced
 
 QUEUE_POLL_SECONDS = 0.1
 
 CONSUMERS_POLL_SECONDS = 5.0
 """How soon the workers share the downstream's limit anew when one comes or goes."""
-
-PROBES = 1
-"""Connections that are not for posts: whether the downstream is there must be seen when all of them hang."""
-
-KEEP_ALIVE_SECONDS = 30
-"""How long an idle connection downstream is kept for the next post."""
 
 
 class Worker:
@@ -47,6 +42,7 @@ class Worker:
         settings: Settings,
         queue: Queue,
         directory: DirectorySource,
+        events: Events = NO_EVENTS,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -54,6 +50,7 @@ class Worker:
         self._transport = transport
         self._queue = queue
         self._directory = directory
+        self._events = WorkerEvents(UplinkEvents(events, directory))
         self._governor = Governor(directory, crowd=settings.uplinks_in_hand // 2)
         self._key_watch = KeyWatch()
         self._breaker: Breaker | None = None
@@ -74,29 +71,25 @@ class Worker:
                 seconds=settings.downstream_timeout,
                 blip_seconds=settings.blip_seconds,
             )
-            resolver = Resolver(
-                downstream.resolve,
-                cache_size=settings.resolver_cache_size,
-                found_ttl=settings.resolver_found_ttl,
-                unknown_ttl=settings.resolver_unknown_ttl,
-            )
+            resolver = create_resolver(settings, downstream)
             self._breaker, self._refusals = downstream.breaker, resolver.refusals
-            posting = Posting(downstream, resolver)
-            pipeline = Pipeline(self._directory, resolver, posting, self._key_watch)
-            settlement = Settlement(settings.ladder)
+            posting = Posting(downstream, resolver, self._events)
+            pipeline = Pipeline(self._directory, resolver, posting, self._key_watch, self._events)
+            settlement = Settlement(settings.ladder, self._events)
             consumer = Consumer(
                 self._queue,
-                pipeline.process,
+                traced(pipeline.process),
                 settlement,
                 downstream.breaker,
                 uplinks_in_hand=settings.uplinks_in_hand,
                 hurry=lambda: self._hurry(posting),
             )
-            noting = asyncio.create_task(self._note_queue())
+            watching = [asyncio.create_task(self._note_queue()), asyncio.create_task(watch_queue(self._queue))]
             try:
                 await consumer.run(stopping, grace=settings.shutdown_timeout)
             finally:
-                noting.cancel()
+                for task in watching:
+                    task.cancel()
                 await downstream.breaker.stop()
 
     def _hurry(self, posting: Posting) -> None:
@@ -133,25 +126,11 @@ class Worker:
         return [*degraded, *paused, *refused, *dying]
 
 
-def create_client(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-    """Give the client for everything downstream; ``transport`` is another way there than over the network.
-
-    httpx's own transport manages some 300 posts a second here, aiohttp beneath the same interface several times that.
-    No redirects and no environment proxies: an answer from anywhere else is not the downstream's. No cookies: what is
-    said to one tenant's request has no place in another's. Raises :class:`common.tls.TlsError`.
-    """
-    tls = create_client_context(settings.tls)
-
-    def create_session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            limit=settings.posts_in_flight + REQUESTS_IN_FLIGHT + PROBES, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=tls
-        )
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-
-    return httpx.AsyncClient(
-        transport=transport or AiohttpTransport(client=create_session),
-        headers={"Accept-Encoding": "identity"},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        timeout=settings.downstream_timeout,
-        follow_redirects=False,
+def create_resolver(settings: Settings, downstream: Downstream) -> Resolver:
+    """Give a resolver that asks this downstream."""
+    return Resolver(
+        downstream.resolve,
+        cache_size=settings.resolver_cache_size,
+        found_ttl=settings.resolver_found_ttl,
+        unknown_ttl=settings.resolver_unknown_ttl,
     )

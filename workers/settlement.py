@@ -14,6 +14,7 @@ from common.ladder import Ladder
 from common.logs import LogBudget
 from common.queue.protocol import Delivery, MessageTooLargeError, QueueUnavailableError, Remainder
 from common.reason import Reason
+from workers.events import NOBODY_HEARS, WorkerEvents
 from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater, SetAside
 from workers.remainder import cut_letters, plan_burial, plan_remainder, plan_split, plan_unreadable, plan_unsupported
 
@@ -23,15 +24,18 @@ log = structlog.get_logger()
 class Settlement:
     """Gives each delivery its one final answer. Each method returns when the delivery is settled."""
 
-    def __init__(self, ladder: Ladder) -> None:
+    def __init__(self, ladder: Ladder, events: WorkerEvents = NOBODY_HEARS) -> None:
         self._ladder = ladder
+        self._events = events
         self._log_budget = LogBudget()
 
     async def settle(self, delivery: Delivery, outcomes: Sequence[Outcome]) -> None:
         """Settle a frame that was processed, each uplink by its own outcome."""
         remainder = plan_remainder(outcomes, self._ladder, datetime.now(UTC))
         if await self._finish(delivery, remainder):
-            self._note_outcomes(delivery, outcomes, {letter.uplink_id for letter in remainder.letters})
+            dead = {letter.uplink_id for letter in remainder.letters}
+            self._note_outcomes(delivery, outcomes, dead)
+            self._events.settled(outcomes, dead, self._ladder)
 
     async def split(self, delivery: Delivery, envelopes: Sequence[Envelope]) -> None:
         """Replace a frame that has probably killed workers by a suspect for each uplink."""
@@ -64,6 +68,7 @@ class Settlement:
             return False
         for letter in remainder.letters:
             self._note_letter(letter)
+            self._events.died(letter)
         return True
 
     def _note_letter(self, letter: DeadLetter) -> None:

@@ -1,12 +1,13 @@
 """Live events on a broker that breaks: what was seen goes on, and nobody who tells is ever held up."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import aio_pika
 import pytest
 
 from common.events.announcement import Announcement
-from common.events.engine import Missed, Seen
+from common.events.engine import Events, Missed, Seen
 from common.events.event import Event
 from common.events.exchanges import EventNames
 from common.events.rabbitmq import RabbitEvents
@@ -32,6 +33,18 @@ async def next_number(seen: AsyncIterator[Seen]) -> int:
     return int(each.facts["number"])
 
 
+async def tell_until_seen(events: Events, seen: AsyncIterator[Seen]) -> None:
+    """Tell until something is seen: what is told while a connection is made anew is lost, as it may be."""
+    seeing = asyncio.create_task(take_one(seen))
+
+    def tell() -> bool:
+        events.publish(event(1))
+        return seeing.done()
+
+    await eventually(tell)
+    await seeing
+
+
 async def test_a_viewer_finds_a_process_that_starts_later(engine: RabbitEventEngine) -> None:
     async with engine.start() as first, engine.watch(ANNA) as seen:
         await eventually(lambda: first.watched)
@@ -48,36 +61,38 @@ async def test_a_viewer_whose_connection_breaks_goes_on_seeing(
         behind_proxy = RabbitEventEngine(proxy.url, prefix)
         async with behind_proxy.watch_all(ANNA) as seen:
             await eventually(lambda: events.watched)
+            await tell_until_seen(events, seen)
             await proxy.cut()
-            each = await take_one(seen)
-            while not (isinstance(each, Missed) and each.events is None):
-                each = await take_one(seen)
-
-            async def sees() -> bool:
-                events.publish(event(1))
-                return isinstance(await take_one(seen), Event)
-
-            await eventually(sees)
+            while isinstance(told := await take_one(seen), Event):
+                pass
+            assert told.events is None
+            await tell_until_seen(events, seen)
 
 
 async def test_a_process_whose_connection_breaks_goes_on_telling(
     engine: RabbitEventEngine, amqp_url: str, prefix: str
 ) -> None:
-    async with Proxy(amqp_url) as proxy, RabbitEventEngine(proxy.url, prefix).start() as events:
-        async with engine.watch(ANNA) as seen:
-            await eventually(lambda: events.watched)
-            proxy.refuse()
-            await proxy.cut()
-            for number in range(10):
-                events.publish(event(number))
-            await proxy.heal()
-            assert await next_number(seen) == 0
+    async with (
+        Proxy(amqp_url) as proxy,
+        RabbitEventEngine(proxy.url, prefix).start() as events,
+        engine.watch(ANNA) as seen,
+    ):
+        await eventually(lambda: events.watched)
+        proxy.refuse()
+        await proxy.cut()
+        events.publish(event(1))
+        await proxy.heal()
+        await tell_until_seen(events, seen)
 
 
 async def test_telling_returns_at_once_while_the_broker_takes_nothing(
     engine: RabbitEventEngine, amqp_url: str, prefix: str
 ) -> None:
-    async with Proxy(amqp_url) as proxy, RabbitEventEngine(proxy.url, prefix).start() as events, engine.watch(ANNA):
+    async with (
+        Proxy(amqp_url) as proxy,
+        RabbitEventEngine(proxy.url, prefix).start() as events,
+        engine.watch(ANNA) as seen,
+    ):
         await eventually(lambda: events.watched)
         proxy.blackhole()
         for number in range(20_000):  # nothing is awaited: what does not fit is dropped
@@ -85,6 +100,7 @@ async def test_telling_returns_at_once_while_the_broker_takes_nothing(
         await eventually(lambda: not events.watched)  # announcements are swallowed as well
         await proxy.heal()
         await eventually(lambda: events.watched)
+        await tell_until_seen(events, seen)
 
 
 async def test_a_viewer_that_takes_nothing_loses_the_oldest_at_the_broker(

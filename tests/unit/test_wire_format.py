@@ -14,6 +14,8 @@ from common.dead_letter import DeadLetter, DeadLetterList, Disposition, Mark, de
 from common.directory.file import FileDirectory
 from common.directory.served import parse_served_directory
 from common.envelope import decode_frame, encode_frame, parse_time
+from common.events.announcement import decode_announcement, encode_announcement
+from common.events.event import decode_event, encode_event
 from common.fields.field_map import parse_field_map
 from common.fields.records import MappedFields, map_fields
 from registry.directory import write_directory
@@ -54,6 +56,16 @@ def test_a_mark_is_read_and_written_as_documented(example: str) -> None:
     mark = decode_entry(example.encode())
     assert isinstance(mark, Mark)
     assert same_json(encode_entry(mark), example)
+
+
+@pytest.mark.parametrize("example", examples("event"))
+def test_an_event_is_read_and_written_as_documented(example: str) -> None:
+    assert same_json(encode_event(decode_event(example)), example)
+
+
+@pytest.mark.parametrize("example", examples("announcement"))
+def test_an_announcement_is_read_and_written_as_documented(example: str) -> None:
+    assert same_json(encode_announcement(decode_announcement(example.encode())), example)
 
 
 @pytest.mark.parametrize("example", examples("history"))

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from cli.dead_filter import LetterFilter, LetterSelection, parse_age
+from cli.dead_filter import LetterFilter, parse_age
 from common.dead_letter import DeadLetter
 from common.directory.model import Directory
+from common.letter_selection import LetterSelection
 from common.reason import Reason
 from common.serial import SerialRule
 from tests.support.directories import build_directory, build_key, build_network

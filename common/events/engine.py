@@ -1,0 +1,84 @@
+"""What the roles need of live events, and nothing of how an engine carries them (docs/adr/0012-live-events.md)."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import structlog
+from starlette.types import ASGIApp
+
+from common.events.event import Event
+from common.events.viewers import Viewers
+from common.health import Health
+from common.logs import LogBudget
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class EventTiming:
+    """How often a viewer announces itself, and how long it is heard afterwards: two announcements may be lost."""
+
+    announce_seconds: float = 10.0
+    forget_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What a viewer is told in place of events that it does not see; ``events`` None: nobody knows how many."""
+
+    why: str
+    events: int | None = None
+
+
+FORGOTTEN = Missed("this viewer was held up for so long that it was forgotten")
+"""What a viewer finds out by itself, when it comes to announce itself again."""
+
+Seen: TypeAlias = Event | Missed
+
+
+class Events(ABC):
+    """Carries events to whoever watches. Nothing here ever waits or raises: a lost event harms nothing."""
+
+    def __init__(self, viewers: Viewers) -> None:
+        self._viewers = viewers
+        self._log_budget = LogBudget(lines_per_second=1)
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody watches; where nobody does, make no event."""
+        return self._viewers.watched
+
+    @property
+    def details_wanted(self) -> bool:
+        """Whether anybody who watches wants to see what uplinks hold."""
+        return self._viewers.details_wanted
+
+    def publish(self, event: Event) -> None:
+        """Give the event to those who want to see it, soon; drops it where they are too slow for it."""
+        try:
+            self._carry(event)
+        except Exception:
+            if self._log_budget.allows("event.broken"):
+                log.exception("event.broken", stage=event.stage, uplink_id=event.uplink_id)
+
+    def serve_beside(self, app: ASGIApp, health: Health) -> ASGIApp:  # noqa: ARG002 - for engines that serve
+        """Give what a role's port serves: the role's own application, and events where viewers come for them."""
+        return app
+
+    @abstractmethod
+    def _carry(self, event: Event) -> None:
+        """Do what :meth:`publish` says, without its guard."""
+
+
+class NoEvents(Events):
+    """Where nobody can watch."""
+
+    def __init__(self) -> None:
+        super().__init__(Viewers(0))
+
+    def _carry(self, event: Event) -> None:
+        """Nobody is there."""
+
+
+NO_EVENTS = NoEvents()

@@ -1,0 +1,141 @@
+"""What a worker tells, stage by stage."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from common.directory.source import DirectorySource
+from common.events.telling import UplinkEvents
+from common.ladder import Ladder
+from common.queue.protocol import Message
+from common.reason import Reason
+from tests.support.directories import StaticDirectory, build_directory, build_key
+from tests.support.events import FakeEvents
+from tests.support.queues import FakeDelivery
+from tests.support.uplinks import build_envelope, build_resolved, build_uplinks
+from workers.events import WorkerEvents
+from workers.grouping import group_into_posts
+from workers.key_watch import KeyWatch
+from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater, SetAside
+from workers.pipeline import Pipeline
+from workers.posting import Posting
+from workers.resolver import DeviceToken, Resolver
+from workers.settlement import Settlement
+
+TOKEN = "device-token-that-nobody-may-see"
+LADDER = Ladder((timedelta(seconds=5), timedelta(seconds=30)))
+
+
+class FakeDownstream:
+    """Takes every post, and answers with what it was asked, as a careless server might."""
+
+    async def post(self, *_: Any, **__: Any) -> str:
+        return f"2 Data Added for {TOKEN}"
+
+
+async def resolve(*_: Any) -> DeviceToken:
+    return DeviceToken(SecretStr(TOKEN))
+
+
+@pytest.fixture
+async def events() -> FakeEvents:
+    return FakeEvents(details=True)
+
+
+@pytest.fixture
+def directory() -> StaticDirectory:
+    return StaticDirectory(build_directory(build_key("factory")))
+
+
+@pytest.fixture
+async def pipeline(events: FakeEvents, directory: DirectorySource) -> Pipeline:
+    telling = WorkerEvents(UplinkEvents(events, directory))
+    resolver = Resolver(resolve, cache_size=10, found_ttl=60, unknown_ttl=60)
+    return Pipeline(directory, resolver, Posting(FakeDownstream(), resolver, telling), KeyWatch(), telling)  # type: ignore[arg-type]
+
+
+async def test_an_uplink_that_is_delivered_tells_each_stage_once(pipeline: Pipeline, events: FakeEvents) -> None:
+    await pipeline.process(build_envelope({"serial": "A", "temperature": 21.5}, attempt=2))
+    assert events.stages() == ["mapped", "resolved", "posted"]
+    assert {event.uplink_id for event in events.told} == {"6a1f0c52d3b19e4477aa01c9/0"}
+    assert {(event.key, event.network, event.serial) for event in events.told} == {("factory", "plain", "A")}
+    mapped, _, posted = events.told
+    assert mapped.facts == {"attempt": 2, "records": 2}
+    assert mapped.details is not None
+    assert [record["variable"] for record in mapped.details["records"]] == ["serial", "temperature"]
+    assert (posted.facts["uplinks"], posted.facts["attempt"]) == (1, 2)
+    assert posted.facts["seconds"] >= 0
+
+
+async def test_no_event_holds_a_token(pipeline: Pipeline, events: FakeEvents) -> None:
+    await pipeline.process(build_envelope({"serial": "A"}))
+    assert TOKEN not in repr(events.told)
+    assert events.told[-1].facts["answer"] == "2 Data Added for ***"
+
+
+async def test_nothing_is_told_while_nobody_watches(pipeline: Pipeline, events: FakeEvents) -> None:
+    events.send_viewer_away()
+    await pipeline.process(build_envelope({"serial": "A"}))
+    assert events.told == []
+
+
+async def settle(events: FakeEvents, outcomes: list[Outcome], *, lost: bool = False) -> None:
+    telling = WorkerEvents(UplinkEvents(events, StaticDirectory(build_directory(build_key("factory")))))
+    delivery = FakeDelivery(Message(b"a frame", len(outcomes)), is_lost=lost)
+    await Settlement(LADDER, telling).settle(delivery, outcomes)
+
+
+def one_of_each() -> list[Outcome]:
+    done, aside, later, back, dead = build_uplinks(5)
+    return [
+        Delivered(done),
+        SetAside(aside),
+        RetryLater(later, Reason.DOWNSTREAM_UNAVAILABLE, "503", timedelta(seconds=20)),
+        PutBack(back, Reason.DOWNSTREAM_UNAVAILABLE, "away"),
+        DeadLettered(dead, Reason.SERIAL_UNKNOWN, "no device"),
+    ]
+
+
+async def test_what_is_settled_is_told_with_why(events: FakeEvents) -> None:
+    await settle(events, one_of_each())
+    told = {event.stage.value: event for event in events.told}
+    assert sorted(events.stages()) == ["dead", "put_back", "retried", "set_aside"]
+    assert {stage: event.reason for stage, event in told.items()} == {
+        "set_aside": "not_an_uplink",
+        "retried": "downstream_unavailable",
+        "put_back": "downstream_unavailable",
+        "dead": "serial_unknown",
+    }
+    assert told["retried"].facts == {"attempt": 1, "wait_seconds": 30.0, "detail": "503"}
+    assert told["dead"].facts == {"attempt": 1, "detail": "no device"}
+    assert told["dead"].serial == "S4"
+
+
+async def test_an_uplink_whose_attempts_are_used_up_is_dead_and_not_retried(events: FakeEvents) -> None:
+    (uplink,) = build_uplinks(1, attempt=1_000)
+    await settle(events, [RetryLater(uplink, Reason.DOWNSTREAM_UNAVAILABLE, "503")])
+    assert events.stages() == ["dead"]
+    assert events.told[0].reason == "attempts_exhausted"
+
+
+async def test_a_delivery_that_was_lost_tells_nothing_of_its_settlement(events: FakeEvents) -> None:
+    await settle(events, one_of_each(), lost=True)
+    assert events.told == []
+
+
+async def test_a_message_that_nobody_can_read_tells_that_it_died(events: FakeEvents) -> None:
+    settlement = Settlement(LADDER, WorkerEvents(UplinkEvents(events)))
+    await settlement.bury_unreadable(FakeDelivery(Message(b"no frame", 37)), "the message is no frame")
+    (event,) = events.told
+    assert (event.stage, event.reason) == ("dead", "envelope_unsupported")
+    assert event.uplink_id == "frame/0b3c6d0e5f8f4c1f9d6a7e8899aabbcc"
+    assert (event.key, event.serial) == (None, None)
+
+
+async def test_a_post_that_is_shared_tells_of_each_of_its_uplinks(events: FakeEvents) -> None:
+    posts, _ = group_into_posts([build_resolved(token=TOKEN), build_resolved(token=TOKEN)])
+    WorkerEvents(UplinkEvents(events)).posted(posts[0], "2 Data Added", 0.0123)
+    assert [event.facts["uplinks"] for event in events.told] == [2, 2]
+    assert datetime.now(UTC) >= events.told[0].time
