@@ -14,8 +14,9 @@ import orjson
 from registry.answer import explain, write_refusal
 from registry.data_writer import DevicePost
 from registry.devices import Devices
+from registry.entries import DeviceEntry
 from registry.intake import Intake
-from registry.refusal import RefusedError, invalid
+from registry.refusal import RefusedError, denied, invalid
 from registry.request import BODY_BYTES
 from registry.uplink_ids import check_uplink_ids
 
@@ -67,37 +68,35 @@ class Bulk:
         by_token: defaultdict[Any, list[int]] = defaultdict(list)
         for index, post in enumerate(posts):
             by_token[post["device_token"]].append(index)
-        await self._devices.look_up(by_token)
-        answers: list[dict[str, Any]] = [{}] * len(posts)
-        await asyncio.gather(*(self._take_of_device(posts, indexes, answers) for indexes in by_token.values()))
+        devices = await self._devices.authenticate_all(by_token, to="write")
+        answers = [_refuse(denied())] * len(posts)
+        known = ((device, by_token[token]) for token, device in devices.items())
+        await asyncio.gather(*(self._take_of_device(device, posts, indexes, answers) for device, indexes in known))
         return answers
 
     async def _take_of_device(
-        self, posts: Sequence[dict[str, Any]], indexes: Sequence[int], answers: list[dict[str, Any]]
+        self,
+        device: DeviceEntry,
+        posts: Sequence[dict[str, Any]],
+        indexes: Sequence[int],
+        answers: list[dict[str, Any]],
     ) -> None:
-        """Take the posts of one device: decoded one after the other, and stored in that order."""
-        storing: dict[int, asyncio.Task[dict[str, Any]]] = {}
+        """Take the posts of one token: decoded one after the other, and stored in that order."""
+        storing: dict[int, asyncio.Future[int]] = {}
         for index in indexes:
             try:
-                prepared = await self._prepare(posts[index])
+                storing[index] = self._intake.store(await self._prepare(device, posts[index]))
             except Exception as error:  # noqa: BLE001 - it is the answer to this post, and the next one is taken
                 answers[index] = _refuse(error)
-            else:
-                storing[index] = asyncio.create_task(self._store(prepared))
         for index, stored in storing.items():
-            answers[index] = await stored
+            try:
+                answers[index] = {"code": 200, "status": True, "result": f"{await stored} Data Added"}
+            except Exception as error:  # noqa: BLE001 - as above
+                answers[index] = _refuse(error)
 
-    async def _prepare(self, post: dict[str, Any]) -> DevicePost:
-        device = await self._devices.authenticate(post["device_token"], to="write")
+    async def _prepare(self, device: DeviceEntry, post: dict[str, Any]) -> DevicePost:
         _check_size(post["records"])
         return await self._intake.prepare(device, post["records"], check_uplink_ids(post.get("uplinks", ())))
-
-    async def _store(self, post: DevicePost) -> dict[str, Any]:
-        try:
-            stored = await self._intake.store(post)
-        except Exception as error:  # noqa: BLE001 - as above
-            return _refuse(error)
-        return {"code": 200, "status": True, "result": f"{stored} Data Added"}
 
 
 def _parse_posts(body: bytes) -> list[dict[str, Any]]:

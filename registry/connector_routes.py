@@ -9,9 +9,10 @@ from registry.answer import answer
 from registry.caller import CREATED, LISTING_QUERY, REMOVED, UPDATED, Caller
 from registry.connectors import Connectors
 from registry.documents import write_connector
-from registry.entries import ConnectorChanges, NewConnector, NewShare
+from registry.entries import ConnectorChanges, NewConnector
 from registry.operations import Operation
 from registry.request import read_document, read_id
+from registry.share_routes import ShareRoutes
 
 CONNECTORS = "/integration/connector"
 CONNECTOR = f"{CONNECTORS}/{{connector}}"
@@ -27,16 +28,13 @@ class ConnectorRoutes:
     @property
     def operations(self) -> Sequence[Operation]:
         """What there is to be done."""
-        shares, share = f"{CONNECTOR}/share", f"{CONNECTOR}/share/{{profile}}"
         return [
             Operation("GET", CONNECTORS, self._list, "List the connectors that may be used", query=LISTING_QUERY),
             Operation("POST", CONNECTORS, self._create, "Create a connector", body=NewConnector, status=CREATED),
             Operation("GET", CONNECTOR, self._show, "Show a connector", query=("fields",)),
             Operation("PUT", CONNECTOR, self._change, "Change a connector", body=ConnectorChanges),
             Operation("DELETE", CONNECTOR, self._remove, "Remove a connector that no device has"),
-            Operation("GET", shares, self._list_shares, "List the profiles that a connector is shared with"),
-            Operation("POST", shares, self._share, "Share a connector with a profile", body=NewShare),
-            Operation("DELETE", share, self._withdraw, "End a share"),
+            *ShareRoutes(self._caller, self._connectors, CONNECTORS, "connector").operations,
         ]
 
     async def _list(self, request: Request) -> Response:
@@ -64,19 +62,4 @@ class ConnectorRoutes:
     async def _remove(self, request: Request) -> Response:
         profile = await self._caller.profile(request)
         await self._connectors.remove(profile.id, read_id(request, "connector"))
-        return answer(REMOVED)
-
-    async def _list_shares(self, request: Request) -> Response:
-        profile = await self._caller.profile(request)
-        return answer(await self._connectors.list_shares(profile.id, read_id(request, "connector")))
-
-    async def _share(self, request: Request) -> Response:
-        profile = await self._caller.profile(request)
-        new = await read_document(request, NewShare)
-        await self._connectors.share(profile.id, read_id(request, "connector"), new.profile)
-        return answer(UPDATED)
-
-    async def _withdraw(self, request: Request) -> Response:
-        profile = await self._caller.profile(request)
-        await self._connectors.withdraw(profile.id, read_id(request, "connector"), read_id(request, "profile"))
         return answer(REMOVED)

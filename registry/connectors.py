@@ -14,8 +14,10 @@ from registry.ids import create_id
 from registry.listing import EVERYTHING, Listing
 from registry.networks import find_network
 from registry.parser_presence import ParserPresence
+from registry.parsers.check import ParserCheck
+from registry.parsers.model import ParserKind
 from registry.refusal import conflict, invalid, not_found
-from registry.rows import read_details
+from registry.rows import describe_references, read_details
 from registry.schema import CONNECTOR_NETWORKS, CONNECTORS, DEVICES, NETWORKS
 from registry.sharing import CONNECTOR_SHARING, NETWORK_SHARING, check_not_own, check_public
 
@@ -36,13 +38,19 @@ _DETAILS = (
 class Connectors:
     """The connectors of a registry."""
 
-    def __init__(self, database: Database, presence: ParserPresence) -> None:
+    def __init__(self, database: Database, presence: ParserPresence, parsers: ParserCheck) -> None:
         self._database = database
         self._presence = presence
+        self._parsers = parsers
 
     async def create(self, profile_id: str, new: NewConnector, *, administrator: bool = False) -> ConnectorEntry:
-        """Create a connector. Raises RefusedError: 404 for a network that is not there, 403 for a public one."""
+        """Create a connector.
+
+        Raises :class:`registry.refusal.RefusedError`: 404 for a network that is not there, 403 for a public one, 400
+        for a parser that cannot be run.
+        """
         check_public(public=new.public, administrator=administrator)
+        await self._parsers.check(ParserKind.CONNECTOR, new)
         async with self._database.writing() as connection:
             connector = await add_connector(connection, profile_id, new)
             await _check_reach(connection, connector.id)
@@ -68,10 +76,11 @@ class Connectors:
     async def change(self, profile: ProfileEntry, connector_id: str, changes: ConnectorChanges) -> None:
         """Change a connector of this profile.
 
-        Raises :class:`registry.refusal.RefusedError`: 404 and 403, and 409 for a network that is left out while devices
-        of this connector are in it.
+        Raises :class:`registry.refusal.RefusedError`: as creating one, and 409 for a network that is left out while
+        devices of this connector are in it.
         """
         check_public(public=changes.public, administrator=profile.administrator)
+        await self._parsers.check(ParserKind.CONNECTOR, changes)
         values = {**changes.given, "updated_at": datetime.now(UTC)}
         networks = values.pop("networks", None)
         async with self._database.writing() as connection:
@@ -84,12 +93,11 @@ class Connectors:
 
     async def remove(self, profile_id: str, connector_id: str) -> None:
         """Remove a connector that no device has. Raises :class:`registry.refusal.RefusedError` (404, 403, 409)."""
-        used = select(func.count()).where(DEVICES.c.connector_id == connector_id)
         async with self._database.writing() as connection:
             await CONNECTOR_SHARING.check_owner(connection, profile_id, connector_id)
-            devices = (await connection.execute(used)).scalar_one()
-            if devices:
-                raise conflict(f"The connector is in use by {devices:,} devices; remove these first")
+            users = await describe_references(connection, connector_id, {"devices": DEVICES.c.connector_id})
+            if users:
+                raise conflict(f"The connector is in use by {users}; remove these first")
             await connection.execute(
                 delete(CONNECTOR_NETWORKS).where(CONNECTOR_NETWORKS.c.connector_id == connector_id)
             )

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import structlog
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,6 +28,7 @@ from registry.database import Database, is_passing
 from registry.ids import create_ids
 from registry.records import ValidRecord
 from registry.refusal import RefusedError, conflict, denied, unavailable
+from registry.row_insert import RowInsert
 from registry.schema import RECORDS, STORED_UPLINKS
 
 MOST_ROWS = 500
@@ -78,25 +79,28 @@ class DataWriter:
         self._database = database
         self._waiting: deque[_Waiting] = deque()
         self._waiting_rows = 0
+        self._uplinks = RowInsert(STORED_UPLINKS)
+        self._records = RowInsert(RECORDS)
+        metrics.STORE_WAITING.set_function(lambda: self._waiting_rows)
         self._storing: asyncio.Task[None] | None = None
         self.unavailable: str | None = None
         """Why the last transaction could not be committed, or None."""
 
-    async def store(self, post: DevicePost) -> int:
-        """Return when the post is durably stored, with the number of records: 0 when it had been stored before.
+    def store(self, post: DevicePost) -> asyncio.Future[int]:
+        """Give what is done when the post is durably stored: the number of records, 0 when it had been stored before.
 
-        Raises :class:`registry.refusal.RefusedError`: 409 when only some of its uplinks are known, 401 when its device
-        is gone, 503 when the database cannot take it now.
+        It raises :class:`registry.refusal.RefusedError`: 409 when only some of its uplinks are known, 401 when its
+        device is gone, 503 when the database cannot take it now.
         """
-        if self._waiting_rows and self._waiting_rows + post.rows > MOST_WAITING_ROWS:
-            raise unavailable("Too many posts wait to be stored")
         waiting = _Waiting(post, asyncio.get_running_loop().create_future())
+        if self._waiting_rows and self._waiting_rows + post.rows > MOST_WAITING_ROWS:
+            waiting.stored.set_exception(unavailable("Too many posts wait to be stored"))
+            return waiting.stored
         self._waiting.append(waiting)
         self._waiting_rows += post.rows
-        metrics.STORE_WAITING.set(self._waiting_rows)
         if self._storing is None:
             self._storing = asyncio.create_task(self._store_waiting())
-        return await waiting.stored
+        return waiting.stored
 
     async def finish(self) -> None:
         """Wait until nothing waits any more."""
@@ -129,7 +133,6 @@ class DataWriter:
             together.append(self._waiting.popleft())
             rows += together[-1].post.rows
         self._waiting_rows -= rows
-        metrics.STORE_WAITING.set(self._waiting_rows)
         return together
 
     async def _store_together(self, together: Sequence[_Waiting]) -> None:
@@ -189,7 +192,8 @@ class DataWriter:
                     outcomes.append(0)
                 else:
                     outcomes.append(_refuse_partly_known(seen, post))
-            await _insert(connection, fresh)
+            await self._uplinks.execute(connection, _write_uplinks(fresh))
+            await self._records.execute(connection, _write_records(fresh))
         metrics.RECORDS_STORED.inc(sum(len(post.records) for post in fresh))
         metrics.UPLINKS_REPEATED.inc(repeated)
         return outcomes
@@ -214,14 +218,20 @@ async def _find_known(connection: AsyncConnection, posts: Iterable[DevicePost]) 
     return {(row.uplink_id, row.device_id) for row in rows}
 
 
-async def _insert(connection: AsyncConnection, posts: Sequence[DevicePost]) -> None:
+def _write_uplinks(posts: Iterable[DevicePost]) -> list[dict[str, Any]]:
+    """Give the rows of what these posts name, in one order, so that two registries do not wait for each other."""
     now = datetime.now(UTC)
     uplinks = [
         {"uplink_id": uplink_id, "device_id": post.device_id, "stored_at": now}
         for post in posts
         for uplink_id in post.uplink_ids
     ]
-    records = [
+    return sorted(uplinks, key=itemgetter("uplink_id", "device_id"))
+
+
+def _write_records(posts: Iterable[DevicePost]) -> list[dict[str, Any]]:
+    """Give the rows of what these posts hold."""
+    return [
         {
             "device_id": post.device_id,
             "id": record_id,
@@ -236,12 +246,6 @@ async def _insert(connection: AsyncConnection, posts: Sequence[DevicePost]) -> N
         for post in posts
         for record_id, record in zip(create_ids(len(post.records)), post.records, strict=True)
     ]
-    if uplinks:
-        # In one order, so that two registries on one database do not wait for each other.
-        uplinks.sort(key=itemgetter("uplink_id", "device_id"))
-        await connection.execute(insert(STORED_UPLINKS), uplinks)
-    if records:
-        await connection.execute(insert(RECORDS), records)
 
 
 def _refuse_partly_known(seen: Sequence[str], post: DevicePost) -> RefusedError:

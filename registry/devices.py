@@ -1,11 +1,10 @@
 """Devices: found by their serial, written to and read by their token."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from cachetools import TTLCache
 from pydantic import SecretStr
 from sqlalchemy import ColumnElement, Row, delete, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
@@ -20,25 +19,18 @@ from registry.device_params import add_params, put_params
 from registry.entries import DeviceChanges, DeviceEntry, NetworkEntry, NewDevice, NewDeviceToken, TokenEntry
 from registry.form import Permission
 from registry.ids import create_id
+from registry.known_devices import ENTRY, KnownDevices
 from registry.listing import EVERYTHING, Listing
 from registry.networks import find_network
+from registry.parsers.check import ParserCheck
+from registry.parsers.model import ParserKind
 from registry.refusal import conflict, denied, invalid, not_found
+from registry.revision import advance_devices
 from registry.rows import read_details
 from registry.schema import DEVICE_PARAMS, DEVICE_TOKENS, DEVICES, NETWORK_SHARES, SERIAL_CHARACTERS
 from registry.sealing import Sealer
 from registry.sightings import Sightings
 from registry.tokens import create_device_token
-
-_ENTRY = (
-    DEVICES.c.id,
-    DEVICES.c.profile_id,
-    DEVICES.c.network_id,
-    DEVICES.c.connector_id,
-    DEVICES.c.name,
-    DEVICES.c.serial,
-    DEVICES.c.active,
-    DEVICES.c.payload_decoder.is_not(None).label("own_parser"),
-)
 
 _DETAILS = (
     DEVICES.c.description,
@@ -55,36 +47,28 @@ _OWN_NAMES = {"network": "network_id", "connector": "connector_id", "serie_numbe
 FIRST_TOKEN = "Default"  # noqa: S105 - a name
 """The name of the token that a device is created with."""
 
-REMEMBERED_TOKENS = 100_000
-
-REMEMBERED_SECONDS = 60.0
-"""How long a token is taken without asking the database, which would cost more than all the rest of a post.
-
-What this process changes or removes is forgotten at once. Another process of the same registry takes a token that was
-removed for as long.
-"""
+_SEEN_BY_POSTS = frozenset({"active", "network_id", "connector_id", "serial", "payload_decoder"})
+"""Columns that decide what becomes of a post; the name of a known device may be an older one."""
 
 
 class Devices:
     """The devices of a registry."""
 
-    def __init__(self, database: Database, sealer: Sealer, sightings: Sightings) -> None:
+    def __init__(self, database: Database, sealer: Sealer, sightings: Sightings, parsers: ParserCheck) -> None:
         self._database = database
         self._sealer = sealer
         self._sightings = sightings
-        self._authenticated: TTLCache[bytes, tuple[DeviceEntry, Permission]] = TTLCache(
-            REMEMBERED_TOKENS, REMEMBERED_SECONDS
-        )
-        self._forgotten = 0
-        """Counts what was forgotten, so that nobody remembers what was read before."""
+        self._parsers = parsers
+        self._known = KnownDevices(database)
 
     async def create(self, profile_id: str, new: NewDevice) -> tuple[DeviceEntry, SecretStr]:
         """Create a device, and give its token.
 
         Raises :class:`registry.refusal.RefusedError`: 404 for a network or connector that is not there, 400 for a
-        connector that does not allow the network, a serial that does not have its form or a param that is not taken,
-        409 for a serial that is taken.
+        connector that does not allow the network, a serial that does not have its form, a param that is not taken or
+        a parser that cannot be run, 409 for a serial that is taken.
         """
+        await self._parsers.check(ParserKind.DEVICE, new)
         async with self._database.writing() as connection:
             network = await find_network(connection, profile_id, new.network)
             await check_connector(connection, profile_id, new.connector, network.id)
@@ -114,6 +98,7 @@ class Devices:
 
     async def change(self, profile_id: str, device_id: str, changes: DeviceChanges) -> None:
         """Change a device of this profile. Raises :class:`registry.refusal.RefusedError`: 404, and as creating one."""
+        await self._parsers.check(ParserKind.DEVICE, changes)
         values = {**_name_columns(changes), "updated_at": datetime.now(UTC)}
         async with self._database.writing() as connection:
             device = await self._find(connection, profile_id, device_id)
@@ -125,7 +110,9 @@ class Devices:
                 raise _taken(values.get("serial")) from None
             if changes.configuration_params:
                 await put_params(connection, device_id, changes.configuration_params)
-        await self._forget(device_id)
+            if not _SEEN_BY_POSTS.isdisjoint(values):
+                await advance_devices(connection)
+        self._known.forget()
 
     async def remove(self, profile_id: str, device_id: str) -> None:
         """Remove a device of this profile with its tokens, its params and its data. Raises RefusedError (404).
@@ -135,9 +122,9 @@ class Devices:
         """
         async with self._database.writing() as connection:
             await self._find(connection, profile_id, device_id)
-            indexes = await self._list_indexes(connection, device_id)
             await connection.execute(delete(DEVICE_TOKENS).where(DEVICE_TOKENS.c.device_id == device_id))
-        self._forget_indexes(indexes)
+            await advance_devices(connection)
+        self._known.forget()
         await DataRemover(self._database).remove_all(device_id)
         async with self._database.writing() as connection:
             await connection.execute(delete(DEVICE_PARAMS).where(DEVICE_PARAMS.c.device_id == device_id))
@@ -145,41 +132,26 @@ class Devices:
 
     # Tokens
 
-    async def look_up(self, tokens: Iterable[str]) -> None:
-        """Have :meth:`authenticate` know these tokens, as far as there are such: one query in place of many."""
-        unknown = {index for index in map(self._sealer.index, tokens) if index not in self._authenticated}
-        if not unknown:
-            return
-        query = select(*_ENTRY, DEVICE_TOKENS.c.permission, DEVICE_TOKENS.c.token_index).join(DEVICE_TOKENS)
-        forgotten = self._forgotten
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(query.where(DEVICE_TOKENS.c.token_index.in_(unknown)))).all()
-        if forgotten == self._forgotten:
-            self._authenticated.update(
-                {row.token_index: (DeviceEntry(*row[: len(_ENTRY)]), row.permission) for row in rows}
-            )
-
     async def authenticate(self, token: str, *, to: Permission | None = None) -> DeviceEntry:
         """Give the device that this token belongs to.
 
         Raises :class:`registry.refusal.RefusedError`: 401 for a token that is unknown or may not do this.
         """
-        index = self._sealer.index(token)
-        found = self._authenticated.get(index)
-        if found is None:
-            query = select(*_ENTRY, DEVICE_TOKENS.c.permission).join(DEVICE_TOKENS)
-            forgotten = self._forgotten
-            async with self._database.reading() as connection:
-                row = (await connection.execute(query.where(DEVICE_TOKENS.c.token_index == index))).one_or_none()
-            if row is None:
-                raise denied()
-            found = (DeviceEntry(*row[: len(_ENTRY)]), row.permission)
-            if forgotten == self._forgotten:
-                self._authenticated[index] = found
-        device, permission = found
-        if to is not None and permission not in {to, "full"}:
+        device = (await self.authenticate_all([token], to=to)).get(token)
+        if device is None:
             raise denied()
         return device
+
+    async def authenticate_all(
+        self, tokens: Iterable[str], *, to: Permission | None = None
+    ) -> Mapping[str, DeviceEntry]:
+        """Give the devices that these tokens belong to; a token that is unknown or may not do this is left out."""
+        indexes = {self._sealer.index(token): token for token in tokens}
+        return {
+            indexes[index]: device
+            for index, (device, permission) in (await self._known.find(indexes.keys())).items()
+            if to is None or permission in {to, "full"}
+        }
 
     async def resolve(self, network: NetworkEntry, serial: str, profile_id: str | None) -> SecretStr:
         """Give the newest token of the device with this serial: that of the profile, or without one anybody's newest.
@@ -221,13 +193,13 @@ class Devices:
 
     async def remove_token(self, profile_id: str, token: str) -> None:
         """Remove a token of a device of this profile. Raises RefusedError (404)."""
-        index = self._sealer.index(token)
         owned = select(DEVICES.c.id).where(DEVICES.c.profile_id == profile_id)
-        found = DEVICE_TOKENS.c.token_index == index, DEVICE_TOKENS.c.device_id.in_(owned)
+        found = DEVICE_TOKENS.c.token_index == self._sealer.index(token), DEVICE_TOKENS.c.device_id.in_(owned)
         async with self._database.writing() as connection:
             if not (await connection.execute(delete(DEVICE_TOKENS).where(*found))).rowcount:
                 raise not_found("Token")
-        self._forget_indexes([index])
+            await advance_devices(connection)
+        self._known.forget()
 
     async def _add_token(
         self, connection: AsyncConnection, device_id: str, name: str, permission: Permission
@@ -239,25 +211,10 @@ class Devices:
                 device_id=device_id,
                 name=name,
                 permission=permission,
-                token_index=self._sealer.index(token.token.get_secret_value()),
-                sealed_token=self._sealer.seal(token.token, token.id),
+                **self._sealer.columns(token.token, token.id),
             )
         )
         return token
-
-    async def _forget(self, device_id: str) -> None:
-        """Have the next use of each of the device's tokens ask the database."""
-        async with self._database.reading() as connection:
-            self._forget_indexes(await self._list_indexes(connection, device_id))
-
-    def _forget_indexes(self, indexes: Sequence[bytes]) -> None:
-        self._forgotten += 1
-        for index in indexes:
-            self._authenticated.pop(index, None)
-
-    async def _list_indexes(self, connection: AsyncConnection, device_id: str) -> Sequence[bytes]:
-        query = select(DEVICE_TOKENS.c.token_index).where(DEVICE_TOKENS.c.device_id == device_id)
-        return (await connection.execute(query)).scalars().all()
 
     async def _find(self, connection: AsyncConnection, profile_id: str, device_id: str) -> DeviceEntry:
         query = select(*_list_columns(with_parser=True))
@@ -268,10 +225,10 @@ class Devices:
         return self._read_entry(row)
 
     def _read_entry(self, row: Row[*tuple[Any, ...]]) -> DeviceEntry:
-        details = read_details(row, _ENTRY)
+        details = read_details(row, ENTRY)
         details["last_input"] = self._sightings.newest("last_input", row.id, row.last_input)
         details["last_authorization"] = self._sightings.newest("last_authorization", row.id, row.last_authorization)
-        return replace(DeviceEntry(*row[: len(_ENTRY)]), details=details)
+        return replace(DeviceEntry(*row[: len(ENTRY)]), details=details)
 
 
 def normalise_serial(network: NetworkEntry, serial: str) -> Serial:
@@ -327,4 +284,4 @@ def _taken(serial: str | None) -> Exception:
 
 
 def _list_columns(*, with_parser: bool) -> Sequence[ColumnElement[Any]]:
-    return (*_ENTRY, *_DETAILS, DEVICES.c.payload_decoder) if with_parser else (*_ENTRY, *_DETAILS)
+    return (*ENTRY, *_DETAILS, DEVICES.c.payload_decoder) if with_parser else (*ENTRY, *_DETAILS)

@@ -1,5 +1,6 @@
 """The way of a post into the database, whichever route it came by: decode and check, store."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -23,7 +24,7 @@ class Intake:
     async def take(self, device: DeviceEntry, payload: Payload, uplink_ids: Sequence[str] = ()) -> int:
         """Return when the post is durably stored, with the number of records: 0 when it had been stored before.
 
-        Raises what :meth:`prepare` and :meth:`store` raise.
+        Raises what :meth:`prepare` raises, and what comes of :meth:`store`.
         """
         return await self.store(await self.prepare(device, payload, uplink_ids))
 
@@ -36,10 +37,14 @@ class Intake:
         if not device.active:
             raise RefusedError(403, "The device is not active")
         decode = self.decode if await self._presence.concerns(device) else pass_through
-        return DevicePost(device.id, await decode(device, payload), uplink_ids)
+        return DevicePost(device.id, await decode(device, payload, uplink_ids), uplink_ids)
 
-    async def store(self, post: DevicePost) -> int:
-        """Store it; give the number of records. Raises what :meth:`registry.data_writer.DataWriter.store` raises."""
-        stored = await self._writer.store(post)
-        self._sightings.note("last_input", post.device_id, datetime.now(UTC))
+    def store(self, post: DevicePost) -> asyncio.Future[int]:
+        """Have it stored, together with what else waits, as :meth:`registry.data_writer.DataWriter.store` says."""
+        stored = self._writer.store(post)
+        stored.add_done_callback(lambda _: self._note_input(post.device_id, stored))
         return stored
+
+    def _note_input(self, device_id: str, stored: asyncio.Future[int]) -> None:
+        if not stored.cancelled() and stored.exception() is None:
+            self._sightings.note("last_input", device_id, datetime.now(UTC))

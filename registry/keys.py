@@ -123,8 +123,7 @@ class Keys:
                 additional_parameters=key.additional_parameters,
                 enabled=key.enabled,
                 expires_at=key.expires_at,
-                token_index=self._sealer.index(key.token.get_secret_value()),
-                sealed_token=self._sealer.seal(key.token, key.id),
+                **self._sealer.columns(key.token, key.id),
             )
         )
 

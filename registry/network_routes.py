@@ -8,10 +8,11 @@ from starlette.responses import Response
 from registry.answer import answer
 from registry.caller import CREATED, LISTING_QUERY, REMOVED, UPDATED, Caller
 from registry.documents import write_network, write_token
-from registry.entries import NetworkChanges, NewNetwork, NewNetworkToken, NewShare
+from registry.entries import NetworkChanges, NewNetwork, NewNetworkToken
 from registry.networks import Networks
 from registry.operations import Operation
 from registry.request import read_document, read_id
+from registry.share_routes import ShareRoutes
 
 NETWORKS = "/integration/network"
 NETWORK = f"{NETWORKS}/{{network}}"
@@ -30,7 +31,6 @@ class NetworkRoutes:
     @property
     def operations(self) -> Sequence[Operation]:
         """What there is to be done."""
-        shares, share = f"{NETWORK}/share", f"{NETWORK}/share/{{profile}}"
         return [
             Operation("GET", NETWORKS, self._list, "List the networks that may be used", query=LISTING_QUERY),
             Operation("POST", NETWORKS, self._create, "Create a network", body=NewNetwork, status=CREATED),
@@ -45,9 +45,7 @@ class NetworkRoutes:
             Operation("GET", NETWORK, self._show, "Show a network", query=("fields",)),
             Operation("PUT", NETWORK, self._change, "Change a network", body=NetworkChanges),
             Operation("DELETE", NETWORK, self._remove, "Remove a network that nothing uses"),
-            Operation("GET", shares, self._list_shares, "List the profiles that a network is shared with"),
-            Operation("POST", shares, self._share, "Share a network with a profile", body=NewShare),
-            Operation("DELETE", share, self._withdraw, "End a share"),
+            *ShareRoutes(self._caller, self._networks, NETWORKS, "network").operations,
         ]
 
     async def _list(self, request: Request) -> Response:
@@ -91,19 +89,4 @@ class NetworkRoutes:
     async def _remove_token(self, request: Request) -> Response:
         profile = await self._caller.profile(request)
         await self._networks.remove_token(profile.id, request.path_params["reference"])
-        return answer(REMOVED)
-
-    async def _list_shares(self, request: Request) -> Response:
-        profile = await self._caller.profile(request)
-        return answer(await self._networks.list_shares(profile.id, read_id(request, "network")))
-
-    async def _share(self, request: Request) -> Response:
-        profile = await self._caller.profile(request)
-        new = await read_document(request, NewShare)
-        await self._networks.share(profile.id, read_id(request, "network"), new.profile)
-        return answer(UPDATED)
-
-    async def _withdraw(self, request: Request) -> Response:
-        profile = await self._caller.profile(request)
-        await self._networks.withdraw(profile.id, read_id(request, "network"), read_id(request, "profile"))
         return answer(REMOVED)

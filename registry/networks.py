@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import Column, ColumnElement, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Column, Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry.database import Database
@@ -21,9 +21,11 @@ from registry.entries import (
 from registry.ids import create_id
 from registry.listing import EVERYTHING, Listing
 from registry.parser_presence import ParserPresence
+from registry.parsers.check import ParserCheck
+from registry.parsers.model import ParserKind
 from registry.refusal import conflict, denied, not_found
 from registry.revision import advance
-from registry.rows import read_details
+from registry.rows import describe_references, read_details
 from registry.schema import AUTHORIZATION_KEYS, CONNECTOR_NETWORKS, DEVICES, NETWORK_TOKENS, NETWORKS
 from registry.sealing import Sealer
 from registry.sharing import NETWORK_SHARING, check_not_own, check_public
@@ -42,6 +44,13 @@ _DETAILS = (
     NETWORKS.c.updated_at,
 )
 
+_REFERENCES = {
+    "devices": DEVICES.c.network_id,
+    "connectors": CONNECTOR_NETWORKS.c.network_id,
+    "authorization keys": AUTHORIZATION_KEYS.c.network_id,
+}
+"""What keeps a network from being removed."""
+
 FIRST_TOKEN = "Default"  # noqa: S105 - a name
 """The name of the token that a network is created with."""
 
@@ -49,14 +58,19 @@ FIRST_TOKEN = "Default"  # noqa: S105 - a name
 class Networks:
     """The networks of a registry."""
 
-    def __init__(self, database: Database, sealer: Sealer, presence: ParserPresence) -> None:
+    def __init__(self, database: Database, sealer: Sealer, presence: ParserPresence, parsers: ParserCheck) -> None:
         self._database = database
         self._sealer = sealer
         self._presence = presence
+        self._parsers = parsers
 
     async def create(self, profile_id: str, new: NewNetwork, *, administrator: bool = False) -> NetworkEntry:
-        """Create a network, with a token. Raises :class:`registry.refusal.RefusedError` (403) for a public one."""
+        """Create a network, with a token.
+
+        Raises :class:`registry.refusal.RefusedError`: 403 for a public one, 400 for a parser that cannot be run.
+        """
         check_public(public=new.public, administrator=administrator)
+        await self._parsers.check(ParserKind.NETWORK, new)
         async with self._database.writing() as connection:
             network = await add_network(connection, self._sealer, profile_id, new)
         self._presence.forget()
@@ -75,11 +89,12 @@ class Networks:
             return await find_network(connection, profile_id, network_id, _list_columns(with_parser=True))
 
     async def change(self, profile: ProfileEntry, network_id: str, changes: NetworkChanges) -> None:
-        """Change a network of this profile. Raises :class:`registry.refusal.RefusedError` (404, 403).
+        """Change a network of this profile. Raises :class:`registry.refusal.RefusedError`: 404, and as creating one.
 
         Serials that are stored stay as they are: a new rule is for new devices.
         """
         check_public(public=changes.public, administrator=profile.administrator)
+        await self._parsers.check(ParserKind.NETWORK, changes)
         values = {**changes.given, "updated_at": datetime.now(UTC)}
         async with self._database.writing() as connection:
             await NETWORK_SHARING.check_owner(connection, profile.id, network_id)
@@ -191,8 +206,7 @@ async def add_network_token(connection: AsyncConnection, sealer: Sealer, network
             id=token.id,
             network_id=network_id,
             name=name,
-            token_index=sealer.index(token.token.get_secret_value()),
-            sealed_token=sealer.seal(token.token, token.id),
+            **sealer.columns(token.token, token.id),
         )
     )
     return token
@@ -211,19 +225,9 @@ async def find_network(
 
 async def _check_unused(connection: AsyncConnection, network_id: str) -> None:
     """Raise :class:`registry.refusal.RefusedError` (409) while anything refers to the network, whoever's it is."""
-    used: list[tuple[str, ColumnElement[Any]]] = [
-        ("devices", DEVICES.c.network_id),
-        ("connectors", CONNECTOR_NETWORKS.c.network_id),
-        ("authorization keys", AUTHORIZATION_KEYS.c.network_id),
-    ]
-    counts = {what: await _count(connection, select(func.count()).where(column == network_id)) for what, column in used}
-    users = [f"{count:,} {what}" for what, count in counts.items() if count]
+    users = await describe_references(connection, network_id, _REFERENCES)
     if users:
-        raise conflict(f"The network is in use by {' and '.join(users)}; remove these first")
-
-
-async def _count(connection: AsyncConnection, query: Select[int]) -> int:
-    return (await connection.execute(query)).scalar_one()
+        raise conflict(f"The network is in use by {users}; remove these first")
 
 
 def _list_columns(*, with_parser: bool) -> Sequence[Column[Any]]:

@@ -1,7 +1,7 @@
 """Profiles: whose everything is."""
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry.database import Database
@@ -10,6 +10,7 @@ from registry.ids import create_id
 from registry.listing import EVERYTHING, Listing
 from registry.refusal import RefusedError, conflict, denied, not_found
 from registry.revision import advance
+from registry.rows import describe_references
 from registry.schema import (
     AUTHORIZATION_KEYS,
     CONNECTOR_SHARES,
@@ -22,6 +23,14 @@ from registry.schema import (
 )
 from registry.sealing import Sealer
 from registry.tokens import create_profile_token
+
+_REFERENCES = {
+    "networks": NETWORKS.c.profile_id,
+    "connectors": CONNECTORS.c.profile_id,
+    "devices": DEVICES.c.profile_id,
+    "authorization keys": AUTHORIZATION_KEYS.c.profile_id,
+}
+"""What keeps a profile from being removed."""
 
 _ENTRY = select(PROFILES.c.id, PROFILES.c.name, PROFILES.c.administrator)
 
@@ -90,6 +99,7 @@ class Profiles:
             await _check_empty(connection, found.id)
             for shares in (NETWORK_SHARES, CONNECTOR_SHARES):
                 await connection.execute(delete(shares).where(shares.c.profile_id == found.id))
+            # What they held goes with the next file that anybody uploads or deletes.
             await connection.execute(delete(FILES).where(FILES.c.profile_id == found.id))
             await connection.execute(delete(PROFILES).where(PROFILES.c.id == found.id))
             await advance(connection)
@@ -134,17 +144,6 @@ async def _find(connection: AsyncConnection, profile: ProfileEntry, profile_id: 
 
 
 async def _check_empty(connection: AsyncConnection, profile_id: str) -> None:
-    owned: list[tuple[str, ColumnElement[str]]] = [
-        ("networks", NETWORKS.c.profile_id),
-        ("connectors", CONNECTORS.c.profile_id),
-        ("devices", DEVICES.c.profile_id),
-        ("authorization keys", AUTHORIZATION_KEYS.c.profile_id),
-    ]
-    counts = {what: await _count(connection, select(func.count()).where(owner == profile_id)) for what, owner in owned}
-    things = [f"{count:,} {what}" for what, count in counts.items() if count]
+    things = await describe_references(connection, profile_id, _REFERENCES)
     if things:
-        raise conflict(f"The profile has {' and '.join(things)}; remove these first")
-
-
-async def _count(connection: AsyncConnection, query: Select[int]) -> int:
-    return (await connection.execute(query)).scalar_one()
+        raise conflict(f"The profile has {things}; remove these first")

@@ -99,26 +99,19 @@ def _read_record(index: int, fields: Any, group: str, now: datetime) -> ValidRec
     if not isinstance(fields, dict):
         raise invalid(f"Record {index} must be an object; anything else needs a payload parser")
 
-    def read(name: str, reader: Callable[[Any], Any]) -> Any:
-        value = fields.get(name)
-        if value is None:
-            return None
-        try:
-            return reader(value)
-        except _RuleBrokenError as error:
-            raise invalid(f"Record {index}: {name} must be {error}") from None
-
     if fields.get("variable") is None:
         raise invalid(f"Record {index}: variable is missing; what is no record needs a payload parser")
-    return ValidRecord(
-        variable=read("variable", _read_variable),
-        value=read("value", _read_value),
-        unit=read("unit", _read_unit),
-        group=read("group", _read_group) or read("serie", _read_group) or group,
-        time=read("time", _read_time) or now,
-        location=read("location", _read_location),
-        metadata=read("metadata", _read_metadata),
-    )
+    read: dict[str, Any] = {}
+    for name, reader in _READERS.items():
+        value = fields.get(name)
+        try:
+            read[name] = None if value is None else reader(value)
+        except _RuleBrokenError as error:
+            raise invalid(f"Record {index}: {name} must be {error}") from None
+    serie = read.pop("serie")
+    read["group"] = read["group"] or serie or group
+    read["time"] = read["time"] or now
+    return ValidRecord(**read)
 
 
 def _read_variable(value: Any) -> str:
@@ -192,3 +185,16 @@ def _measure(value: dict[str, Any]) -> int:
         return len(orjson.dumps(value))
     except orjson.JSONEncodeError:
         return METADATA_BYTES + 1
+
+
+_READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "variable": _read_variable,
+    "value": _read_value,
+    "unit": _read_unit,
+    "group": _read_group,
+    "serie": _read_group,
+    "time": _read_time,
+    "location": _read_location,
+    "metadata": _read_metadata,
+}
+"""What reads each field of a record."""

@@ -216,6 +216,7 @@ DIRECTORY_REVISION = Table(
     METADATA,
     Column("only", Boolean, primary_key=True, autoincrement=False),  # true in its only row
     Column("revision", _ID, nullable=False),
+    Column("devices", _ID, nullable=False, server_default="0" * 24),  # the revision of theirs
 )
 
 RECORDS = Table(
@@ -243,12 +244,19 @@ STORED_UPLINKS = Table(
     Column("stored_at", Moment, nullable=False, index=True),
 )
 
+FILE_CONTENTS = Table(
+    "file_contents",
+    METADATA,
+    Column("digest", _INDEX, primary_key=True),  # SHA-256
+    Column("content", LargeBinary, nullable=False),
+)
+
 FILES = Table(
     "files",
     METADATA,
     Column("profile_id", _ID, ForeignKey("profiles.id"), primary_key=True),
     Column("path", String(PATH_CHARACTERS), primary_key=True),
     Column("media_type", String(20), nullable=False),
-    Column("content", LargeBinary, nullable=False),
+    Column("digest", _INDEX, ForeignKey("file_contents.digest"), nullable=False, index=True),
     Column("stored_at", Moment, nullable=False),
 )

@@ -37,6 +37,10 @@ class Sealer:
             raise SealBrokenError(f"the token of {owner} was sealed under another secret key, or changed") from None
         return SecretStr(token.decode())
 
+    def columns(self, token: SecretStr, owner: str) -> dict[str, bytes]:
+        """Give the columns that keep a token in the row with this id: to find it, and to give it back."""
+        return {"token_index": self.index(token.get_secret_value()), "sealed_token": self.seal(token, owner)}
+
     def index(self, token: str) -> bytes:
         """Give the 32 bytes by which a token is found: the same for the same token, and no way back to it."""
         return hmac.digest(self._index_key, token.encode(), "sha256")

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from starlette.types import ASGIApp
 
+from common.events.engine import NO_EVENTS, Events
 from common.health import Health, create_health_routes
 from registry.app import create_app
 from registry.bulk import Bulk
@@ -36,6 +37,7 @@ from registry.network_routes import NetworkRoutes
 from registry.networks import Networks
 from registry.operations import Operation
 from registry.parser_presence import ParserPresence
+from registry.parsers.check import ParserCheck
 from registry.parsers.decoder import ParserDecoder
 from registry.parsers.model import ParserLimits
 from registry.parsers.pool import ParserPool
@@ -59,6 +61,7 @@ class Registry:
 
     ``directory_token`` is what the directory is served under. ``profile_token`` becomes the token of the first profile.
     ``retention`` is how long data is kept; None: for ever. ``parsers`` is what payload parsers may take.
+    ``events`` is where their console lines go.
 
     The parts may be used in place of HTTP: :attr:`profiles`, :attr:`networks`, :attr:`connectors`, :attr:`devices`,
     :attr:`params`, :attr:`keys`, which raise :class:`registry.refusal.RefusedError`, and :attr:`directory`.
@@ -76,6 +79,7 @@ class Registry:
         profile_token: SecretStr | None = None,
         retention: timedelta | None = None,
         parsers: ParserLimits | None = None,
+        events: Events = NO_EVENTS,
     ) -> None:
         data.mkdir(parents=True, exist_ok=True)
         self._database = create_database(database, data)
@@ -87,15 +91,15 @@ class Registry:
         self._remover = DataRemover(self._database)
         self._upkeep = Upkeep(self._writer, self._sightings, self._remover, retention)
         self.profiles = Profiles(self._database, self._sealer)
-        presence = ParserPresence(self._database)
-        self.networks = Networks(self._database, self._sealer, presence)
-        self.connectors = Connectors(self._database, presence)
-        self.devices = Devices(self._database, self._sealer, self._sightings)
+        self._parsers = ParserPool(parsers or ParserLimits())
+        presence, check = ParserPresence(self._database), ParserCheck(self._parsers)
+        self.networks = Networks(self._database, self._sealer, presence, check)
+        self.connectors = Connectors(self._database, presence, check)
+        self.devices = Devices(self._database, self._sealer, self._sightings, check)
         self.params = DeviceParams(self._database)
         self.keys = Keys(self._database, self._sealer)
-        self._parsers = ParserPool(parsers or ParserLimits())
         self.intake = Intake(self._writer, self._sightings, presence)
-        self.intake.decode = ParserDecoder(self._database, self._parsers)
+        self.intake.decode = ParserDecoder(self._database, self._parsers, events)
         self.directory = DirectoryDocuments(self._database, self.networks, self.keys)
         self._profile_token = profile_token
         self.first_start: FirstStart | None = None

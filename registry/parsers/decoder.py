@@ -1,23 +1,24 @@
 """The registry's ``decode``: what a device posts goes through the parsers of its network, its connector and itself."""
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from typing import Any
 
 import structlog
 from cachetools import TTLCache
 from sqlalchemy import select
 
+from common.events.engine import NO_EVENTS, Events
 from common.reason import Reason
 from registry.database import Database
 from registry.decoding import Payload, pass_through
 from registry.device_params import list_params
 from registry.entries import DeviceEntry
+from registry.parsers.console_events import Hear, tell_console
 from registry.parsers.model import Parser, ParserFailed, ParserKind
 from registry.parsers.pool import ParserPool, ParsersUnavailableError
+from registry.parsers.stored import read_parser
 from registry.records import ValidRecord, check_records
 from registry.refusal import RefusedError, unavailable
 from registry.schema import CONNECTORS, DEVICES, NETWORKS
@@ -29,8 +30,6 @@ REMEMBERED_SECONDS = 5.0
 
 So long may a parser that was changed go on; one that fails is read again first, so that it can be mended at once.
 """
-
-REMEMBERED_SOURCES = 512
 
 log = structlog.get_logger()
 
@@ -46,12 +45,15 @@ class _DeviceParsers:
 class ParserDecoder:
     """Makes records of what devices post; :class:`registry.decoding.Decode` says how it is called."""
 
-    def __init__(self, database: Database, pool: ParserPool) -> None:
+    def __init__(self, database: Database, pool: ParserPool, events: Events = NO_EVENTS) -> None:
         self._database = database
         self._pool = pool
+        self._events = events
         self._remembered: TTLCache[str, _DeviceParsers] = TTLCache(REMEMBERED_DEVICES, REMEMBERED_SECONDS)
 
-    async def __call__(self, device: DeviceEntry, payload: Payload) -> list[ValidRecord]:
+    async def __call__(
+        self, device: DeviceEntry, payload: Payload, uplink_ids: Sequence[str] = ()
+    ) -> list[ValidRecord]:
         """Run the device's parsers, if it has any, and check their records. An empty result is one.
 
         Raises :class:`registry.refusal.RefusedError`: 400 with the reason ``parser_failed``, 503 while no parser can be
@@ -61,17 +63,18 @@ class ParserDecoder:
         found = remembered or await self._find(device.id)
         if not found.parsers:
             return await pass_through(device, payload)
+        hear = partial(tell_console, self._events, device, uplink_ids)
         try:
-            return await self._run(found, payload)
+            return await self._run(found, payload, hear)
         except _FailedError as error:
             if remembered is None or (fresh := await self._find(device.id)) == remembered:
                 raise _refuse(error.failed) from None
         try:
-            return await self._run(fresh, payload) if fresh.parsers else await pass_through(device, payload)
+            return await self._run(fresh, payload, hear) if fresh.parsers else await pass_through(device, payload)
         except _FailedError as error:
             raise _refuse(error.failed) from None
 
-    async def _run(self, found: _DeviceParsers, payload: Payload) -> list[ValidRecord]:
+    async def _run(self, found: _DeviceParsers, payload: Payload, hear: Hear) -> list[ValidRecord]:
         try:
             outcome = await self._pool.run(found.parsers, payload, raw_payload=payload, device=found.device)
         except ParsersUnavailableError as error:
@@ -80,6 +83,7 @@ class ParserDecoder:
             log.debug(
                 "parser.said", device=found.device["id"], parser=line.kind, level_of_line=line.level, text=line.text
             )
+        hear(outcome.console)
         if isinstance(outcome, ParserFailed):
             raise _FailedError(outcome)
         try:
@@ -96,7 +100,7 @@ class ParserDecoder:
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
             *texts, tags = row or (None, None, None, None)
-            parsers = [_read_parser(kind, text) for kind, text in zip(ParserKind, texts, strict=True) if text]
+            parsers = [read_parser(kind, text) for kind, text in zip(ParserKind, texts, strict=True) if text]
             params = await list_params(connection, device_id) if parsers else []
         described = {"id": device_id, "tags": tags or [], "params": params}
         found = self._remembered[device_id] = _DeviceParsers(parsers, described)
@@ -111,10 +115,3 @@ class _FailedError(Exception):
 
 def _refuse(failed: ParserFailed) -> RefusedError:
     return RefusedError(400, str(failed), reason=Reason.PARSER_FAILED)
-
-
-@lru_cache(REMEMBERED_SOURCES)
-def _read_parser(kind: ParserKind, text: str) -> Parser:
-    """Give the parser that is kept as this text: its source, in UTF-8 and then in base64."""
-    source = base64.b64decode(text)
-    return Parser(kind, hashlib.sha256(source).hexdigest(), source.decode())

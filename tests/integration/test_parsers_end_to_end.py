@@ -49,6 +49,7 @@ class Deployment:
             "SLUICE_INGEST_PORT": "0",
             "SLUICE_REGISTRY_PORT": "0",
             "SLUICE_WORKER_PORT": "0",
+            "SLUICE_CONSOLE_PORT": "0",
             "SLUICE_LOG_FORMAT": "json",
         }
         self._processes: list[Process] = []

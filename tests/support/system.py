@@ -68,6 +68,7 @@ class System:
             "SLUICE_DIRECTORY": str(self.directory),
             "SLUICE_INGEST_PORT": "0",
             "SLUICE_WORKER_PORT": "0",
+            "SLUICE_CONSOLE_PORT": "0",
             "SLUICE_RETRY_STEPS": "0.2,0.5",
             "SLUICE_BLIP_SECONDS": "0.2",
             "SLUICE_LOG_FORMAT": "json",

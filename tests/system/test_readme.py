@@ -21,6 +21,7 @@ def settings(tmp_path: Path) -> dict[str, str]:
         "SLUICE_QUEUE": f"sqlite:{tmp_path / 'queue.db'}",
         "SLUICE_INGEST_PORT": "0",
         "SLUICE_WORKER_PORT": "0",
+        "SLUICE_CONSOLE_PORT": "0",
         "SLUICE_LOG_FORMAT": "json",
     }
 

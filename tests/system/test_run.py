@@ -31,6 +31,7 @@ class Running:
             "SLUICE_INGEST_PORT": "0",
             "SLUICE_REGISTRY_PORT": "0",
             "SLUICE_WORKER_PORT": "0",
+            "SLUICE_CONSOLE_PORT": "0",
             "SLUICE_LOG_FORMAT": "json",
             "SLUICE_LOG_LEVEL": "INFO",
         }

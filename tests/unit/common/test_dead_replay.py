@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from common import dead_replay as module
-from common.dead_replay import LARGEST_PAGE, Replayer, finish, purge
 from common.dead_letter import DeadLetter
+from common.dead_replay import LARGEST_PAGE, Replayer, finish, purge
 from common.queue.protocol import QueueUnavailableError
 from tests.support.letters import build_letter
 from tests.support.queues import FakeQueue

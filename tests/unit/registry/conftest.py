@@ -13,7 +13,8 @@ from registry.database_url import DATABASE_FILE
 from registry.entries import NewDevice
 from registry.first_start import FirstStart
 from registry.service import Registry
-from tests.support.postgresql import empty_database, find_server, migrate_database, temporary_database
+from tests.support.postgresql import find_server, temporary_database
+from tests.support.registry_database import empty_database, migrate_database
 from tests.unit.registry.api import Api
 from tests.unit.registry.devices import CreateDevice, Device
 from tests.unit.registry.registries import open_registry

@@ -1,5 +1,6 @@
 """Many posts in one request: each has its own answer, and is what it would have been alone."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ async def test_a_parser_runs_once_for_each_post_in_the_order_of_a_devices_posts(
     devices = [await create_device(), await create_device()]
     seen: list[tuple[str, Any]] = []
 
-    async def decode(device: DeviceEntry, payload: Payload) -> list[ValidRecord]:
+    async def decode(device: DeviceEntry, payload: Payload, _ids: Sequence[str] = ()) -> list[ValidRecord]:
         seen.append((device.id, payload))
         if payload == "broken":
             raise RuntimeError("a bug")

@@ -49,6 +49,7 @@ def test_several_variables_share_the_most_that_is_answered() -> None:
     ("query", "message"),
     [
         (b"query=aggregate", "query must be one of default, last_item"),
+        (b"query=conditional", "query must be one of default, last_item"),
         (b"origins=25", "origins is not supported; there are variables, groups, ids"),
         (b"variabels=temperature", "variabels is not supported"),
         (b"qty=0", "qty must be a whole number from 1 to 10,000"),

@@ -1,6 +1,6 @@
 """Data: deleted, filtered and counted; with the device's token and with its profile's."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -168,7 +168,7 @@ async def test_a_parser_stands_between_what_is_posted_and_what_is_checked(
 ) -> None:
     seen: list[tuple[str, Payload]] = []
 
-    async def decode(device: DeviceEntry, payload: Payload) -> list[ValidRecord]:
+    async def decode(device: DeviceEntry, payload: Payload, _ids: Sequence[str] = ()) -> list[ValidRecord]:
         seen.append((device.id, payload))
         if payload == "bad":
             raise RefusedError(400, "The parser failed")

@@ -212,8 +212,8 @@ async def test_more_than_may_wait_is_answered_503(
 
 
 async def test_a_sender_that_has_gone_away_harms_nobody(writer: DataWriter, database: Database, device: Device) -> None:
-    leaving = asyncio.create_task(writer.store(build_post(device, 0)))
-    staying = asyncio.create_task(writer.store(build_post(device, 1)))
+    leaving = writer.store(build_post(device, 0))
+    staying = writer.store(build_post(device, 1))
     await asyncio.sleep(0)
     leaving.cancel()
     assert await staying == 1

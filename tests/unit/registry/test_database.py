@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from registry.database import Database, DatabaseUnusableError
 from registry.database_url import create_database
 from registry.migrations import migrate
-from registry.schema import DEVICES, METADATA, NETWORKS, PROFILES, STORED_UPLINKS
+from registry.schema import DEVICES, FILE_CONTENTS, FILES, METADATA, NETWORKS, PROFILES, STORED_UPLINKS
 from registry.sqlite import SqliteDatabase
 from tests.support.postgresql import find_server, temporary_database
 
@@ -110,6 +110,27 @@ async def test_an_older_database_is_brought_up_to_date_and_keeps_what_it_has(any
         ]
         assert (await connection.execute(select(DEVICES.c.serial, DEVICES.c.active))).all() == [("AA", True)]
         assert (await connection.execute(select(STORED_UPLINKS.c.uplink_id))).all() == [("6a1f/0",)]
+
+
+async def test_files_of_an_older_database_keep_what_they_hold_and_hold_the_same_once(any_database: Database) -> None:
+    files = {"a.png": b"mill", "b.png": b"mill", "c.png": b"flour"}
+
+    def write_older_version(connection: Connection) -> None:
+        migrate(connection, "0004")
+        table = Table("files", MetaData(), autoload_with=connection)
+        connection.execute(insert(PROFILES).values(id="p" * 24, name="Default", token_hash=b"hash"))
+        for path, content in files.items():
+            values = {"profile_id": "p" * 24, "path": path, "media_type": "image/png", "content": content}
+            connection.execute(table.insert().values(**values, stored_at=datetime(2026, 1, 1, tzinfo=UTC)))
+
+    async with any_database.writing() as connection:
+        await connection.run_sync(write_older_version)
+    await any_database.open()
+    assert await list_differences(any_database) == []
+    async with any_database.reading() as connection:
+        kept = await connection.execute(select(FILES.c.path, FILE_CONTENTS.c.content).join(FILE_CONTENTS))
+        assert {row.path: row.content for row in kept} == files
+        assert len((await connection.execute(select(FILE_CONTENTS.c.digest))).all()) == 2
 
 
 async def test_several_registries_that_start_at_once_bring_a_database_up_to_date_together(

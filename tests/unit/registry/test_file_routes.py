@@ -4,10 +4,13 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from registry import files
 from registry.first_start import FirstStart
 from registry.image import IMAGE_BYTES
+from registry.schema import FILE_CONTENTS
+from registry.service import Registry
 from tests.unit.registry.api import Api
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
@@ -86,6 +89,35 @@ async def test_another_profile_neither_lists_nor_deletes_them(api: Api, other: A
     assert (await other.get("/files"))["files"] == []
     await other.delete("/files", ["icons/mill.png"])
     assert len((await api.get("/files"))["files"]) == 1
+
+
+async def count_contents(registry: Registry) -> int:
+    async with registry._database.reading() as connection:
+        return (await connection.execute(select(func.count()).select_from(FILE_CONTENTS))).scalar_one()
+
+
+async def test_the_same_bytes_are_kept_once_for_as_long_as_a_file_has_them(
+    registry: Registry, api: Api, other: Api
+) -> None:
+    await api.post("/files", [build_upload("a.png"), build_upload("b.png"), build_upload("c.png", JPEG)])
+    await other.post("/files", [build_upload("a.png")])
+    assert await count_contents(registry) == 2
+    await api.delete("/files", ["a.png", "c.png"])
+    assert await count_contents(registry) == 1
+    await api.post("/files", [build_upload("b.png", WEBP)])
+    assert await count_contents(registry) == 2, "the other profile still has the first image"
+    for uploader in (api, other):
+        (file,) = (await uploader.get("/files"))["files"]
+        assert (await api.client.get(file["url"])).content == (WEBP if uploader is api else PNG)
+        await uploader.delete("/files", [file["filename"]])
+    assert await count_contents(registry) == 0
+
+
+async def test_what_is_uploaded_again_as_it_is_stays_untouched(api: Api) -> None:
+    await api.post("/files", [build_upload()])
+    before = await api.get("/files")
+    await api.post("/files", [build_upload()])
+    assert await api.get("/files") == before
 
 
 @pytest.mark.parametrize("path", ["nobody/a.png", "{profile}/", "{profile}/../secret.key", "{profile}/%00"])

@@ -1,18 +1,29 @@
 """Both ways downstream keep to the same rules: over sockets of this machine, and to an app in the same process."""
 
 import asyncio
+import ssl
+import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
+import aiohttp
 import httpx
 import pytest
-from starlette.types import Receive, Scope, Send
+from pyreqwest.exceptions import PyreqwestError
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.serving import ServingOptions, bind, serve_http
 from common.settings import Settings
+from common.tls import ServerTls, TlsFiles, explain_distrust
+from tests.support.certificates import Authority
 from workers.answers import TransientError
-from workers.http_client import HttpClient, NetworkClient, create_client
+from workers.http_client import AiohttpClient, HttpClient, create_client
+from workers.reqwest_client import ReqwestClient
 
 LIMIT = 1_000
+
+OVER_THE_NETWORK = {"pyreqwest": ReqwestClient, "aiohttp": AiohttpClient}
 
 
 class App:
@@ -38,23 +49,28 @@ def app() -> App:
     return App()
 
 
-@pytest.fixture(params=["network", "in process"])
-async def way(request: pytest.FixtureRequest, app: App) -> AsyncIterator[tuple[HttpClient, str]]:
-    """A client and the URL of the app for it."""
-    settings = Settings()
-    if request.param == "in process":
-        async with create_client(settings, httpx.ASGITransport(app)) as client:
-            yield client, "http://app"
-        return
+@asynccontextmanager
+async def serving(app: ASGIApp, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """Serve on a free port; give it."""
     listener, stopping = bind("127.0.0.1", 0), asyncio.Event()
-    options = ServingOptions(grace=1)
+    options = ServingOptions(grace=1, tls=tls)
     server = asyncio.create_task(
         serve_http(app, listener, options, role="test", draining=asyncio.Event(), stopping=stopping)
     )
-    async with create_client(settings) as client:
-        yield client, f"http://127.0.0.1:{listener.getsockname()[1]}"
+    yield listener.getsockname()[1]
     stopping.set()
     await server
+
+
+@pytest.fixture(params=["pyreqwest", "aiohttp", "in process"])
+async def way(request: pytest.FixtureRequest, app: App) -> AsyncIterator[tuple[HttpClient, str]]:
+    """A client and the URL of the app for it."""
+    if request.param == "in process":
+        async with create_client(Settings(), httpx.ASGITransport(app)) as client:
+            yield client, "http://app"
+        return
+    async with serving(app) as port, OVER_THE_NETWORK[request.param](Settings()) as client:
+        yield client, f"http://127.0.0.1:{port}"
 
 
 async def test_a_request_arrives_as_it_was_made_and_its_answer_comes_back(
@@ -106,7 +122,8 @@ async def test_an_answer_in_a_coding_is_not_unfolded(way: tuple[HttpClient, str]
         await client.exchange("GET", f"{url}/info", {}, None, most_bytes=LIMIT)
 
 
-async def test_nothing_is_repeated_when_a_server_ends_the_connection_without_an_answer() -> None:
+@pytest.mark.parametrize("library", OVER_THE_NETWORK)
+async def test_nothing_is_repeated_when_a_server_ends_the_connection_without_an_answer(library: str) -> None:
     """Also not by the library: whoever asks decides that."""
     requests = 0
 
@@ -118,7 +135,30 @@ async def test_nothing_is_repeated_when_a_server_ends_the_connection_without_an_
 
     server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with server, NetworkClient(Settings()) as client:
-        with pytest.raises(Exception, match="disconnected"):
+    async with server, OVER_THE_NETWORK[library](Settings()) as client:
+        with pytest.raises((aiohttp.ClientError, PyreqwestError)):
             await client.exchange("POST", f"http://127.0.0.1:{port}/data", {}, b"[]", most_bytes=LIMIT)
     assert requests == 1
+
+
+def test_without_the_faster_library_the_other_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(create_client(Settings()), ReqwestClient)
+    monkeypatch.delitem(sys.modules, "workers.reqwest_client")
+    monkeypatch.setitem(sys.modules, "pyreqwest.client", None)
+    assert isinstance(create_client(Settings()), AiohttpClient)
+
+
+@pytest.mark.parametrize("library", OVER_THE_NETWORK)
+async def test_a_certificate_that_nobody_vouches_for_is_named_and_one_of_the_authorities_is_trusted(
+    library: str, app: App, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.issue("downstream")
+    async with serving(app, ServerTls(TlsFiles(pair.certificate, pair.key)).context) as port:
+        url = f"https://127.0.0.1:{port}/info"
+        async with OVER_THE_NETWORK[library](Settings()) as client:
+            with pytest.raises(Exception) as refused:  # noqa: PT011 - whose error it is, is the library's matter
+                await client.exchange("GET", url, {}, None, most_bytes=LIMIT)
+            assert "certificate is not trusted" in (explain_distrust(refused.value) or str(refused.value))
+        async with OVER_THE_NETWORK[library](Settings(tls_ca=authority.path)) as client:
+            assert (await client.exchange("GET", url, {}, None, most_bytes=LIMIT)).status == 200
