@@ -35,6 +35,10 @@ COMMANDS = {
         "cli.registry:app",
         "Serve networks, connectors, devices, keys and data, and the directory of the other roles.",
     ),
+    "console": LazyCommand(
+        "cli.console:console",
+        "Serve the web page: what exists, what is happening, what went wrong.",
+    ),
     "check": LazyCommand(
         "cli.check:check",
         "Check the settings and the directory: what cannot work, where, and what to do about it.",

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from cli.console_neighbours import create_inner_neighbours
 from cli.directory import open_directory
 from cli.events import open_settings_events
 from cli.process import run_until_stopped
@@ -13,6 +14,7 @@ from cli.registry import create_registry, tell_profile_token
 from cli.registry_directory import RegistryDirectory
 from common.queue.protocol import Queue
 from common.settings import Settings
+from console.service import Console
 from ingest.service import Ingest
 from registry.service import Registry
 from workers.service import Worker
@@ -34,9 +36,9 @@ class Running:
 
 
 async def run_with_registry(settings: Settings, meanwhile: Meanwhile | None = None) -> None:
-    """Run ingest, worker and registry: the registry is the directory and the downstream.
+    """Run ingest, worker, registry and console: the registry is the directory and the downstream.
 
-    The worker reaches the registry by a call and not through a socket; the request and the answer are the same.
+    Worker and console reach the registry by a call and not through a socket; request and answer are the same.
     """
     async with (
         open_settings_events(settings, "run") as events,
@@ -46,12 +48,14 @@ async def run_with_registry(settings: Settings, meanwhile: Meanwhile | None = No
         directory = await RegistryDirectory.open(registry, f"http://registry:{settings.registry_port}")
         ingest = Ingest(settings, queue, directory, events)
         worker = Worker(settings, queue, directory, events, transport=httpx.ASGITransport(registry.app))
+        neighbours = create_inner_neighbours(settings, registry, directory, events, [ingest, worker, registry])
+        console = Console(settings, queue, neighbours)
         tell_profile_token(settings, registry)
         running = Running(settings, registry, directory, queue, ingest)
         await run_until_stopped(
             settings,
             directory,
-            [ingest, worker, registry],
+            [ingest, worker, registry, console],
             events,
             meanwhile=None if meanwhile is None else lambda: meanwhile(running),
         )

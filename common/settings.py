@@ -59,8 +59,16 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     ingest_port: int = Field(8080, description="Port of the ingest; 0: any free one.", ge=0, le=65_535)
     registry_port: int = Field(8081, description="Port of the registry; 0: any free one.", ge=0, le=65_535)
+    console_port: int = Field(8082, description="Port of the console; 0: any free one.", ge=0, le=65_535)
     worker_port: int = Field(
         8083, description="Port of a worker's health and metrics; 0: any free one.", ge=0, le=65_535
+    )
+
+    registry_url: Annotated[str, AfterValidator(check_url)] = Field(
+        "http://127.0.0.1:8081", description="The registry that the console and the operator's commands ask."
+    )
+    console_processes: str = Field(
+        "", description="URLs of the processes that the console looks at, with commas; else the ports set here."
     )
 
     tls_cert: Path | None = Field(

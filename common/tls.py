@@ -89,12 +89,14 @@ def explain_distrust(error: BaseException | None) -> str | None:
         # aiohttp's own kind of it has no message, but comes from one that has.
         message = getattr(error, "verify_message", None)
         if isinstance(error, ssl.SSLCertVerificationError) and message:
-            return (
-                f"the other side's certificate is not trusted: {message}"
-                f" ({AUTHORITIES_SETTING} names authorities to trust)"
-            )
+            return describe_distrust(message)
         error = error.__cause__
     return None
+
+
+def describe_distrust(problem: str) -> str:
+    """Say that a certificate was not trusted, and what to do about it."""
+    return f"the other side's certificate is not trusted: {problem} ({AUTHORITIES_SETTING} names authorities to trust)"
 
 
 def _find_pair(files: TlsFiles) -> tuple[Path, Path] | None:

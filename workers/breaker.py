@@ -9,7 +9,7 @@ keeps it.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 import structlog
 
@@ -96,18 +96,23 @@ class Breaker:
             self._examination.cancel()
             await asyncio.wait({self._examination})
 
-    @asynccontextmanager
-    async def admission(self) -> AsyncIterator[None]:
+    def admission(self) -> AbstractAsyncContextManager[None]:
         """Let a request through: at once, or one at a time after an outage.
 
         Raises :class:`AwayError` where the breaker has opened since the request set out.
         """
         if self._trial_left:
-            async with self._trial:
-                if self._trial_left:
-                    self._refuse_if_open()
-                    yield
-                    return
+            return self._admission_on_trial()
+        self._refuse_if_open()
+        return nullcontext()
+
+    @asynccontextmanager
+    async def _admission_on_trial(self) -> AsyncIterator[None]:
+        async with self._trial:
+            if self._trial_left:
+                self._refuse_if_open()
+                yield
+                return
         self._refuse_if_open()
         yield
 

@@ -45,6 +45,10 @@ class EventHub(Events):
             raise AlreadyWatchedError
         return view
 
+    def leave(self, viewer: str) -> None:
+        """Forget a viewer that has said that it goes."""
+        self._viewers.forget(viewer)
+
     def close(self) -> None:
         """Forget every viewer."""
         self._viewers.forget_all()
