@@ -1,7 +1,7 @@
 """The floor: the server of the ingest (uvicorn, plain ASGI) with a handler that only parses and answers."""
 
 import asyncio
-import sys
+import os
 
 import orjson
 import uvloop
@@ -17,7 +17,7 @@ async def app(_: Scope, receive: Receive, send: Send) -> None:
         body += event.get("body", b"")
         if not event.get("more_body", False):
             break
-    document = orjson.loads(body)
+    document = orjson.loads(body or b"null")
     count = len(document) if isinstance(document, list) else 1
     answer = orjson.dumps({"status": True, "result": f"{count} uplinks accepted"})
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
@@ -27,5 +27,5 @@ async def app(_: Scope, receive: Receive, send: Send) -> None:
 
 if __name__ == "__main__":
     never = asyncio.Event()
-    listener = bind("127.0.0.1", int(sys.argv[1]))
+    listener = bind("127.0.0.1", int(os.environ["PORT"]))
     uvloop.run(serve_http(app, listener, ServingOptions(grace=1), role="floor", draining=never, stopping=never))

@@ -203,12 +203,7 @@ async def add_devices(connection: AsyncConnection, sealer: Sealer, places: Place
         for number, device_id in zip(numbers, ids, strict=True)
     ]
     sealed = [
-        {
-            "id": token_id,
-            "device_id": device_id,
-            "token_index": sealer.index(token.get_secret_value()),
-            "sealed_token": sealer.seal(token, token_id),
-        }
+        {"id": token_id, "device_id": device_id, **sealer.columns(token, token_id)}
         for device_id, token_id, token in zip(ids, token_ids, tokens, strict=True)
     ]
     await connection.execute(insert(DEVICES), devices)

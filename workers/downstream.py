@@ -48,6 +48,9 @@ TOKEN = re.compile(r"[!-~]{1,500}")
 """What may be sent as a header: a token with a line break would end it and begin another."""
 
 
+_SECONDS = {route: metrics.DOWNSTREAM_SECONDS.labels(route) for route in ("probe", "resolve", "data", "bulk")}
+
+
 def build_resolve_path(serial: Serial, authorization: str) -> str:
     """Give the path that asks for the device of a serial; the authorization in it is a secret."""
     return f"/integration/network/resolve/{quote(serial, safe='')}/{quote(authorization, safe='')}"
@@ -196,7 +199,7 @@ class Downstream:
         url = self._directory.current.downstream.url + request.path
         try:
             with (
-                metrics.DOWNSTREAM_SECONDS.labels(request.route).time(),
+                _SECONDS[request.route].time(),
                 start_span(f"{request.method} {request.route}", kind=SpanKind.CLIENT),
             ):
                 headers = {**request.headers, **write_context()}
@@ -228,7 +231,7 @@ def _read_masked(answer: Answer, secrets: tuple[str, ...]) -> Any:
         raise
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Request:
     """One request, with what must not be repeated from its answer: a server may quote what it was asked.
 

@@ -44,10 +44,9 @@ class ReqwestClient:
             building = building.body_bytes(body)
         try:
             async with building.build_streamed() as response:
-                content = await read_bounded(
-                    response.status, response.headers, _chunks(response), most_bytes=most_bytes
-                )
-                return Answer(response.status, response.headers, content)
+                status, answered = response.status, response.headers
+                content = await read_bounded(status, answered, _read_chunks(response), most_bytes=most_bytes)
+                return Answer(status, answered, content)
         except DetailedPyreqwestError as error:
             if (distrust := _find_distrust(error)) is not None:
                 raise TransientError(distrust) from None
@@ -84,8 +83,11 @@ def _split(bundle: Path) -> list[bytes]:
     return [f"{part}{END_OF_CERTIFICATE}\n".encode() for part in parts]
 
 
-async def _chunks(response: Response) -> AsyncIterator[bytes]:
-    while (chunk := await response.body_reader.read_chunk()) is not None:
+async def _read_chunks(response: Response) -> AsyncIterator[bytes]:
+    """Read an answer; each reading is a way to another thread and back, so none is made that would give nothing."""
+    left = int(response.headers.get("content-length", "-1"))
+    while left and (chunk := await response.body_reader.read_chunk()) is not None:
+        left -= len(chunk)
         yield bytes(chunk)
 
 

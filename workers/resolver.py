@@ -78,7 +78,14 @@ class Resolver:
 
     async def resolve_all(self, mapped: Sequence[MappedUplink]) -> tuple[list[ResolvedUplink], list[Unresolved]]:
         """Resolve each uplink; those of one device ask once. What cannot be resolved stops no other."""
-        results = await asyncio.gather(*(self.resolve(uplink) for uplink in mapped))
+        remembered = [self._cache.get(_question_of(uplink)) for uplink in mapped]
+        # A task for each uplink would cost more than looking at what is remembered, which is nearly always all of it.
+        asked = [self.resolve(uplink) for uplink, answer in zip(mapped, remembered, strict=True) if answer is None]
+        answers = iter(await asyncio.gather(*asked) if asked else ())
+        results = [
+            next(answers) if answer is None else _apply(answer, uplink)
+            for uplink, answer in zip(mapped, remembered, strict=True)
+        ]
         resolved = [result for result in results if isinstance(result, ResolvedUplink)]
         unresolved = [result for result in results if not isinstance(result, ResolvedUplink)]
         return resolved, unresolved
@@ -89,10 +96,7 @@ class Resolver:
             answer = await self._find(mapped)
         except Exception as error:  # noqa: BLE001 - a bug met in one uplink may not take its neighbours with it
             return _judge(mapped.uplink, error)
-        if isinstance(answer, UnknownDevice):
-            detail = f"the downstream knows no device with serial {mapped.serial!r}: {answer.detail}"
-            return DeadLettered(mapped.uplink, Reason.SERIAL_UNKNOWN, detail)
-        return ResolvedUplink(mapped, answer)
+        return _apply(answer, mapped)
 
     def forget(self, mapped: MappedUplink, refused: DeviceToken) -> None:
         """Drop the token of this uplink's device, unless another one was resolved since it was refused."""
@@ -131,6 +135,14 @@ class Resolver:
         del self._flights[question]
         if not flight.cancelled():
             flight.exception()  # every waiter may be gone, and then nobody else looks at it
+
+
+def _apply(answer: _Answer, mapped: MappedUplink) -> "ResolvedUplink | DeadLettered":
+    """Say what the answer to its question means for an uplink."""
+    if isinstance(answer, UnknownDevice):
+        detail = f"the downstream knows no device with serial {mapped.serial!r}: {answer.detail}"
+        return DeadLettered(mapped.uplink, Reason.SERIAL_UNKNOWN, detail)
+    return ResolvedUplink(mapped, answer)
 
 
 def _judge(uplink: Uplink, error: Exception) -> Unresolved:

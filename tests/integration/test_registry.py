@@ -20,12 +20,12 @@ from tests.support.served_registry import serve
 from workers.answers import RejectedError, UnauthorizedError
 from workers.downstream import Downstream
 from workers.governor import Governor
+from workers.http_client import HttpClient, create_client
 from workers.key_watch import KeyWatch
 from workers.outcome import Delivered
 from workers.pipeline import Pipeline
 from workers.posting import Posting
 from workers.resolver import Resolver
-from workers.service import create_client
 
 SERIAL = "A/B"
 GROUP = "6a1f0c52d3b19e4477aa01c9"
@@ -34,7 +34,7 @@ GROUP = "6a1f0c52d3b19e4477aa01c9"
 class Worker:
     """A worker's stages, for the only key of a directory."""
 
-    def __init__(self, client: httpx.AsyncClient, directory: Directory) -> None:
+    def __init__(self, client: HttpClient, directory: Directory) -> None:
         self.key: AuthorizationKey = directory.keys[0]
         self.network: Network = directory.networks[0]
         source = StaticDirectory(directory)
@@ -52,7 +52,7 @@ class Worker:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with create_client(Settings()) as client:
+    async with httpx.AsyncClient() as client:
         yield client
 
 
@@ -69,11 +69,11 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def worker(url: str, client: httpx.AsyncClient, tmp_path: Path) -> AsyncIterator[Worker]:
+async def worker(url: str, tmp_path: Path) -> AsyncIterator[Worker]:
     """A worker whose directory a second opening of the registry gives, as another process would."""
-    async with Registry(tmp_path, port=0) as registry:
+    async with Registry(tmp_path, port=0) as registry, create_client(Settings()) as way:
         document = await registry.directory.read()
-        yield Worker(client, parse_served_directory(document.content, downstream_url=url).directory)
+        yield Worker(way, parse_served_directory(document.content, downstream_url=url).directory)
 
 
 async def read_values(worker: Worker, client: httpx.AsyncClient, url: str, variable: str) -> list[Any]:

@@ -59,10 +59,10 @@ async def test_a_request_becomes_part_of_its_senders_trace_and_hands_its_own_spa
 ) -> None:
     app, span = await ask_traced(exporter, "/uplink", SENDER)
     assert (span.name, span.kind) == ("POST /uplink", trace.SpanKind.SERVER)
-    assert f"{span.get_span_context().trace_id:032x}" == TRACE_ID
+    assert f"{span.context.trace_id:032x}" == TRACE_ID
     assert span.parent is not None
     assert f"{span.parent.span_id:016x}" == "00f067aa0ba902b7"
-    assert app.seen["traceparent"] == f"00-{TRACE_ID}-{span.get_span_context().span_id:016x}-01"
+    assert app.seen["traceparent"] == f"00-{TRACE_ID}-{span.context.span_id:016x}-01"
     assert app.seen["tracestate"] == "vendor=1"
     assert span.attributes == {"http.response.status_code": 202}
 
@@ -70,7 +70,7 @@ async def test_a_request_becomes_part_of_its_senders_trace_and_hands_its_own_spa
 async def test_a_request_without_a_trace_begins_one(exporter: InMemorySpanExporter) -> None:
     app, span = await ask_traced(exporter, "/uplink", {})
     assert span.parent is None
-    assert app.seen["traceparent"].split("-")[2] == f"{span.get_span_context().span_id:016x}"
+    assert app.seen["traceparent"].split("-")[2] == f"{span.context.span_id:016x}"
 
 
 async def test_a_span_does_not_say_which_key_or_serial_was_asked_for(exporter: InMemorySpanExporter) -> None:

@@ -116,7 +116,8 @@ async def test_a_parser_runs_once_for_each_post_in_the_order_of_a_devices_posts(
     devices = [await create_device(), await create_device()]
     seen: list[tuple[str, Any]] = []
 
-    async def decode(device: DeviceEntry, payload: Payload, _ids: Sequence[str] = ()) -> list[ValidRecord]:
+    async def decode(device: DeviceEntry, payload: Payload, uplink_ids: Sequence[str] = ()) -> list[ValidRecord]:
+        del uplink_ids
         seen.append((device.id, payload))
         if payload == "broken":
             raise RuntimeError("a bug")

@@ -168,7 +168,8 @@ async def test_a_parser_stands_between_what_is_posted_and_what_is_checked(
 ) -> None:
     seen: list[tuple[str, Payload]] = []
 
-    async def decode(device: DeviceEntry, payload: Payload, _ids: Sequence[str] = ()) -> list[ValidRecord]:
+    async def decode(device: DeviceEntry, payload: Payload, uplink_ids: Sequence[str] = ()) -> list[ValidRecord]:
+        del uplink_ids
         seen.append((device.id, payload))
         if payload == "bad":
             raise RefusedError(400, "The parser failed")

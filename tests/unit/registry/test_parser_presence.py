@@ -21,7 +21,8 @@ def decoded(registry: Registry) -> list[str]:
     """The devices whose posts went through a parser."""
     decoded: list[str] = []
 
-    async def decode(device: DeviceEntry, payload: Payload, _ids: Sequence[str] = ()) -> list[ValidRecord]:
+    async def decode(device: DeviceEntry, payload: Payload, uplink_ids: Sequence[str] = ()) -> list[ValidRecord]:
+        del uplink_ids
         decoded.append(device.id)
         return await pass_through(device, payload)
 

@@ -8,8 +8,8 @@ import pytest
 from tests.support.uplinks import build_mapped, build_resolved, build_uplinks
 from tests.unit.workers.test_downstream import NO, Server, build_downstream
 from workers import bulk as module
-from workers.answers import RejectedError, ThrottledError, TransientError
-from workers.bulk import Answer, Bulk
+from workers.answers import Answer, RejectedError, ThrottledError, TransientError
+from workers.bulk import Bulk
 from workers.grouping import Post, group_into_posts
 
 UPLINKS = build_uplinks(10)

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from workers.reqwest_client import ReqwestClient
 
 LIMIT = 1_000
 
-OVER_THE_NETWORK = {"pyreqwest": ReqwestClient, "aiohttp": AiohttpClient}
+OVER_THE_NETWORK: dict[str, Callable[[Settings], HttpClient]] = {"pyreqwest": ReqwestClient, "aiohttp": AiohttpClient}
 
 
 class App:
@@ -162,3 +162,23 @@ async def test_a_certificate_that_nobody_vouches_for_is_named_and_one_of_the_aut
             assert "certificate is not trusted" in (explain_distrust(refused.value) or str(refused.value))
         async with OVER_THE_NETWORK[library](Settings(tls_ca=authority.path)) as client:
             assert (await client.exchange("GET", url, {}, None, most_bytes=LIMIT)).status == 200
+
+
+@pytest.mark.parametrize("library", OVER_THE_NETWORK)
+async def test_a_connection_is_used_again(library: str) -> None:
+    connections = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        for _ in range(3):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/info"
+    async with server, OVER_THE_NETWORK[library](Settings()) as client:
+        for _ in range(3):
+            assert (await client.exchange("GET", url, {}, None, most_bytes=LIMIT)).body == b"{}"
+    assert connections == 1

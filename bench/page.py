@@ -1,0 +1,148 @@
+"""Write docs/performance.md from what the sections left in build/bench.
+
+What stands between the two marks of a section is replaced, and nothing else; a section that did not run here stays.
+"""
+
+from collections.abc import Callable, Mapping
+
+from bench import plots
+from bench.goals import render_goals
+from bench.plan import render_plan
+from bench.programs import REPOSITORY
+from bench.rows import Measured, read_section
+from bench.systems import RABBITMQ
+from bench.tables import describe, render_table
+
+PAGE = REPOSITORY / "docs" / "performance.md"
+
+
+def write_page() -> None:
+    """Render every section that was measured."""
+    page = PAGE.read_text()
+    sections = {name: measured for name in RENDERERS if (measured := read_section(name)) is not None}
+    for name, measured in sections.items():
+        page = replace_section(page, name, f"{RENDERERS[name](measured)}\n\n{describe(measured)}")
+    page = replace_section(page, "goals", render_goals(sections))
+    page = replace_section(page, "plan", render_plan(sections))
+    PAGE.write_text(page)
+
+
+def replace_section(page: str, name: str, text: str) -> str:
+    """Give the page with another text between the marks of a section."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, found, rest = page.partition(begin)
+    _, found_too, after = rest.partition(end)
+    if not (found and found_too):
+        raise ValueError(f"docs/performance.md has no marks {begin} and {end}")
+    return f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}"
+
+
+def render_sink(measured: Measured) -> str:
+    return render_table(measured, {"rate": "requests/s", "p99_ms": "p99 ms"}, case="load")
+
+
+def render_ingest(measured: Measured) -> str:
+    table = render_table(
+        measured,
+        {"rate": "requests/s", "p50_ms": "p50 ms", "p99_ms": "p99 ms", "processor_us": "processor µs per request"},
+        case="body, connections",
+        compared={"of the floor": "floor", "of Node.js": "Node.js"},
+    )
+    return f"{table}\n\n![throughput against latency]({plots.plot_latency(find_latency_curves(measured))})"
+
+
+def find_latency_curves(measured: Measured) -> Mapping[str, plots.Curve]:
+    """Give rate and p99 of each system at every number of connections, batches of 10."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+    cells = [cell for cell in measured.cells() if cell[0].startswith("batch")]
+    for case, system in sorted(cells, key=lambda cell: int(cell[0].split(",")[1].split()[0])):
+        rate, p99 = (measured.median(system, case, figure) for figure in ("rate", "p99_ms"))
+        if rate and p99 and not system.endswith("SQLite"):
+            curves.setdefault(system, []).append((rate, p99))
+    return curves
+
+
+def render_worker(measured: Measured) -> str:
+    return render_table(
+        measured,
+        {"rate": "uplinks/s", "processor_us": "processor µs per uplink"},
+        case="downstream",
+        compared={"of Node.js": "Node.js"},
+    )
+
+
+def render_end_to_end(measured: Measured) -> str:
+    return render_table(
+        measured,
+        {"rate": "uplinks/s", "p50_ms": "202 to delivered, p50 ms", "p99_ms": "p99 ms"},
+        case="downstream",
+        compared={"of Node.js": "Node.js", "of Sluice": "Sluice"},
+    )
+
+
+def render_scale(measured: Measured) -> str:
+    table = render_table(measured, {"rate": "uplinks/s"}, case="ingests and workers")
+    one = measured.median(RABBITMQ.name, "1", "rate")
+    shares = [
+        f"{case}: {rate / one / int(case):.2f}"
+        for case, system in measured.cells()
+        if one and (rate := measured.median(system, case, "rate"))
+    ]
+    return f"{table}\n\nOf linear: {', '.join(shares)}."
+
+
+def render_mapping(measured: Measured) -> str:
+    rows = ["| uplink | µs, median | fastest | instructions |", "| --- | ---: | ---: | ---: |"]
+    for shape, system in measured.cells():
+        if system == "time":
+            median, fastest = (measured.median("time", shape, figure) for figure in ("median_us", "min_us"))
+            count = measured.median("instructions", shape, "count")
+            rows.append(f"| {shape} | {median or 0:.1f} | {fastest or 0:.1f} | {count or 0:,.0f} |")
+    return "\n".join(rows)
+
+
+def render_backlog(measured: Measured) -> str:
+    curves = {
+        f"{int(case.split()[0]):,}": [
+            (row.figures["left"] or 1, row.figures["rate"]) for row in measured.rows if row.case == case
+        ]
+        for case, _ in measured.cells()
+        if case.endswith("sample")
+    }
+    rows = ["| backlog | uplinks/s |", "| ---: | ---: |"]
+    rows += [
+        f"| {int(case):,} | {measured.median(system, case, 'rate'):,.0f} |"
+        for case, system in measured.cells()
+        if case.isdecimal()
+    ]
+    plot = f"\n\n![drain against backlog]({plots.plot_backlog(curves)})" if curves else ""
+    return "\n".join(rows) + plot
+
+
+def render_memory(measured: Measured) -> str:
+    roles = [system for case, system in measured.cells() if case == "sample"]
+    curves = {
+        role: [(row.figures["seconds"] / 60, row.figures["megabytes"]) for row in measured.rows if row.system == role]
+        for role in roles
+    }
+    delivered = max(row.figures.get("delivered", 0) for row in measured.rows)
+    rows = ["| role | MB after a tenth of the uplinks | MB at the end | most | end by tenth |"]
+    rows += ["| --- | ---: | ---: | ---: | ---: |"]
+    for role in roles:
+        samples = [row.figures for row in measured.rows if row.system == role]
+        early = next(each["megabytes"] for each in samples if each["delivered"] >= delivered / 10)
+        late, most = samples[-1]["megabytes"], max(each["megabytes"] for each in samples)
+        rows.append(f"| {role} | {early:.0f} | {late:.0f} | {most:.0f} | {late / early:.2f} |")
+    return "\n".join(rows) + f"\n\n![memory over time]({plots.plot_memory(curves)})"
+
+
+RENDERERS: Mapping[str, Callable[[Measured], str]] = {
+    "sink": render_sink,
+    "ingest": render_ingest,
+    "worker": render_worker,
+    "end_to_end": render_end_to_end,
+    "scale": render_scale,
+    "mapping": render_mapping,
+    "backlog": render_backlog,
+    "memory": render_memory,
+}

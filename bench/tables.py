@@ -1,0 +1,62 @@
+"""Measured figures as Markdown: medians, the spread of what counts, and ratios."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from bench.rows import Measured
+
+ONCE = " (once)"
+"""Ends the name of a case that only makes a point of a curve."""
+
+
+def render_table(
+    measured: Measured, figures: Mapping[str, str], *, case: str, compared: Mapping[str, str] | None = None
+) -> str:
+    """Give a table with a row for each cell.
+
+    ``figures`` are the columns, the first of them with its spread; ``compared`` gives columns that divide it by that of
+    another system in the same case.
+    """
+    compared = compared or {}
+    first, *others = figures
+    head = [case, "system", figures[first], "spread", *(figures[name] for name in others), *compared]
+    lines = [f"| {' | '.join(head)} |", f"| --- | --- {'| ---: ' * (len(head) - 2)}|"]
+    for name, system in sorted(measured.cells(), key=lambda cell: _order(measured, cell[0])):
+        if name.endswith(ONCE) or not (series := measured.series(system, name, first)):
+            continue
+        cells = [name, system, _format(measured.median(system, name, first)), _format_spread(series)]
+        cells += [_format(measured.median(system, name, other)) for other in others]
+        cells += [_format_ratio(measured.ratio(name, first, system, to)) for to in compared.values()]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def describe(measured: Measured) -> str:
+    """Give the conditions under which a section was measured."""
+    conditions = measured.conditions
+    versions = ", ".join(f"{name} {number}" for name, number in conditions["versions"].items())
+    peers = ", ".join(f"{name} {number}" for name, number in conditions["peers"].items())
+    runs = max(Counter((row.case, row.system) for row in measured.rows if "sample" not in row.case).values(), default=0)
+    return (
+        f"`{conditions['command']}`, {conditions['at'][:10]}, {runs} runs a cell at most; {conditions['processor']}, "
+        f"{conditions['cores']} cores, Linux {conditions['kernel']}, load at first {conditions['load']}; "
+        f"Python {conditions['python']}, {versions}. Peers: {peers}."
+    )
+
+
+def _order(measured: Measured, case: str) -> int:
+    return next(number for number, row in enumerate(measured.rows) if row.case == case)
+
+
+def _format(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def _format_spread(series: list[float]) -> str:
+    return f"{_format(min(series))} to {_format(max(series))}"
+
+
+def _format_ratio(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.2f}"

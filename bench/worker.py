@@ -1,0 +1,72 @@
+"""Uplinks a second of one worker process that empties a queue, one post per uplink, beside the peers' workers.
+
+The queue is filled by the system's own ingest, in batches of 10 uplinks of 1,000 devices with a raw payload each. The
+clock runs from the first request at the sink to the last uplink, so that starting a process is not in it and asking for
+1,000 device tokens is.
+"""
+
+import aiohttp
+
+from bench.options import Options
+from bench.rows import Results
+from bench.sending import Senders
+from bench.sink import Sink
+from bench.systems import FASTSTREAM, NODE, RABBITMQ, TASKIQ_SYSTEM, System, deploy
+from bench.uplinks import DEVICES
+
+SLOW_SINK = "posts, sink takes 10 ms"
+FAST_SINK = "posts, sink answers at once"
+BULK_SINK = "bulk, sink answers at once"
+
+SINKS = {SLOW_SINK: (0.01, False), FAST_SINK: (0.0, False), BULK_SINK: (0.0, True)}
+"""Latency in seconds, and whether many posts at once are offered."""
+
+UPLINKS_PER_SECOND = 4_000
+"""What is queued for each second of a run: 20,000 uplinks for five of them."""
+
+SLOWNESS = 10
+"""So many times less is queued for the Python peers, of so many times fewer devices."""
+
+DRAIN_SECONDS = 300.0
+
+
+async def measure(options: Options) -> None:
+    """Run every cell in every round."""
+    results = Results("worker", options)
+    for number in range(options.rounds):
+        for system, case in choose_cells(slow=number < options.slow_rounds):
+            share = SLOWNESS if system in {FASTSTREAM, TASKIQ_SYSTEM} else 1
+            await run(results, system, case, int(UPLINKS_PER_SECOND * options.seconds) // share, DEVICES // share)
+
+
+def choose_cells(*, slow: bool) -> list[tuple[System, str]]:
+    cells = [(RABBITMQ, SLOW_SINK), (NODE, SLOW_SINK), (RABBITMQ, BULK_SINK)]
+    if slow:
+        cells += [(RABBITMQ, FAST_SINK), (NODE, FAST_SINK), (FASTSTREAM, SLOW_SINK), (TASKIQ_SYSTEM, SLOW_SINK)]
+    return cells
+
+
+async def run(results: Results, system: System, case: str, uplinks: int, devices: int) -> None:
+    """Fill the queue, start one worker, and wait until everything has arrived."""
+    latency, bulk = SINKS[case]
+    sink = Sink(latency=latency, bulk=bulk)
+    url = await sink.start()
+    async with deploy(system, url) as deployment, aiohttp.ClientSession() as session:
+        ingest = await deployment.start_ingest()
+        await Senders([ingest], session, devices=devices).send(uplinks)
+        worker = await deployment.start_worker()
+        await sink.wait_for(1, within=DRAIN_SECONDS)
+        used, first = worker.processor_seconds, sink.arrived
+        await sink.wait_for(uplinks, within=DRAIN_SECONDS)
+        used = worker.processor_seconds - used
+        assert sink.began is not None
+        seconds = max(sink.moments.values()) - sink.began
+        results.add(
+            system.name,
+            case,
+            rate=uplinks / seconds,
+            processor_us=used / (uplinks - first) * 1e6,
+            uplinks=uplinks,
+            duplicates=sink.duplicates,
+        )
+    sink.stop()
