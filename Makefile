@@ -40,6 +40,9 @@ build/bench/ready: pyproject.toml bench/peers/package.json bench/peers/requireme
 
 peers: build/bench/ready  ## what the measurements need beside Sluice: plots, and the peers under build/peers
 
+screenshots: setup  ## every page of the console at both widths and in both themes, under build/screenshots; needs Chromium
+	SCREENSHOTS=build/screenshots $(BIN)/python -m pytest -q tests/system/test_console_browser.py
+
 bench: build/bench/ready  ## measure Sluice beside its peers and write docs/performance.md; needs wrk, Node.js, valgrind and a RabbitMQ
 	$(BIN)/python -m bench
 
@@ -57,4 +60,4 @@ pin: $(VENV)/ready  ## write the pinned requirements anew from the ranges in pyp
 clean:  ## remove what setup, the tests and the runs left
 	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup run test check docs peers bench bench-long faults pin clean
+.PHONY: help setup run test check docs screenshots peers bench bench-long faults pin clean

@@ -40,11 +40,12 @@ class Process:
         for reader in self._readers:
             reader.start()
 
-    def wait_for_line(self, event: str, *, within: float = 30.0) -> dict[str, Any]:
-        """Return the first line with this event; fail with the whole log when it does not come."""
+    def wait_for_line(self, event: str, *, within: float = 30.0, **fields: object) -> dict[str, Any]:
+        """Return the first line with this event and these fields; fail with the whole log when it does not come."""
 
         def found() -> dict[str, Any] | None:
-            return next((line for line in self.lines if line.get("event") == event), None)
+            lines = (line for line in self.lines if line.get("event") == event)
+            return next((line for line in lines if fields.items() <= line.items()), None)
 
         with self._changed:
             self._changed.wait_for(lambda: found() is not None or self._ended == 2, timeout=within)

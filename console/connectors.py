@@ -1,0 +1,129 @@
+"""Connectors: what a device is, and by which networks it may come."""
+
+from typing import Any, Final
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from console.forms import find_faults
+from console.parameters import read_parameters, read_parser, show_parameters, show_parser
+from console.refusal import RefusedError
+from console.registry_api import Document
+from console.shares import ShareRoutes
+from console.things import CONNECTORS, NETWORKS, confirm, list_choices, list_things, name_things, owns, pick
+from console.things import remove_thing as remove
+from console.visit import Reception, Visit
+
+_TEXTS: Final = ("name", "description", "install_text", "install_end_text", "device_annotation")
+
+_FAULTS: Final = {
+    **{name: name for name in (*_TEXTS, "networks", "public")},
+    "payload_decoder": "parser",
+    "device_parameters": "parameters",
+}
+
+
+class ConnectorRoutes:
+    """The pages of connectors."""
+
+    def __init__(self, reception: Reception) -> None:
+        self._reception = reception
+
+    @property
+    def routes(self) -> list[Route]:
+        """What there is to be done."""
+        admit = self._reception.admit
+        return [
+            Route("/connectors", admit(self._list), methods=["GET"]),
+            Route("/connectors", admit(self._create), methods=["POST"]),
+            Route("/connectors/{connector}", admit(self._show), methods=["GET"]),
+            Route("/connectors/{connector}", admit(self._change), methods=["POST"]),
+            Route("/connectors/{connector}/remove", admit(self._ask), methods=["GET"]),
+            Route("/connectors/{connector}/remove", admit(self._remove), methods=["POST"]),
+            *ShareRoutes(self._reception, CONNECTORS).routes,
+        ]
+
+    async def _list(self, visit: Visit) -> Response:
+        return await self._render_list(visit, {"name": "", "networks": []}, {})
+
+    async def _create(self, visit: Visit) -> Response:
+        new = {"name": visit.form.text("name"), "networks": visit.form.texts("networks")}
+        try:
+            created = await visit.api.create(CONNECTORS.api, new)
+        except RefusedError as refused:
+            return await self._render_list(visit, new, find_faults(refused.message, _FAULTS), refused.status)
+        return visit.redirect(CONNECTORS.page(created["connector"]), f"The connector {new['name']} was created")
+
+    async def _show(self, visit: Visit) -> Response:
+        connector = await visit.api.get(CONNECTORS.at(visit.path("connector")))
+        return await self._render(visit, connector, _show_values(connector), {})
+
+    async def _change(self, visit: Visit) -> Response:
+        place = CONNECTORS.at(visit.path("connector"))
+        connector = await visit.api.get(place)
+        changes = _read_changes(visit)
+        try:
+            await visit.api.change(place, changes)
+        except RefusedError as refused:
+            values = {**_show_values({**connector, **changes}), "parser": visit.form.text("parser")}
+            return await self._render(visit, connector, values, find_faults(refused.message, _FAULTS), refused.status)
+        return visit.redirect(CONNECTORS.page(connector["id"]), "The connector was saved")
+
+    async def _ask(self, visit: Visit) -> Response:
+        connector = await visit.api.get(CONNECTORS.at(visit.path("connector")))
+        return confirm(
+            visit,
+            f"Remove the connector {connector['name']}?",
+            consequence="A connector that a device has is not removed.",
+            verb="Remove the connector",
+            back=CONNECTORS.page(connector["id"]),
+        )
+
+    async def _remove(self, visit: Visit) -> Response:
+        return await remove(visit, CONNECTORS, visit.path("connector"))
+
+    async def _render_list(self, visit: Visit, values: Document, faults: dict[str, str], status: int = 200) -> Response:
+        networks = await list_choices(visit, NETWORKS)
+        return visit.render(
+            "connectors.html",
+            status,
+            listed=await list_things(visit, CONNECTORS),
+            networks=networks,
+            names={network["id"]: network["name"] for network in networks},
+            values=values,
+            faults=faults,
+        )
+
+    async def _render(
+        self, visit: Visit, connector: Document, values: Document, faults: dict[str, str], status: int = 200
+    ) -> Response:
+        own = owns(visit, connector)
+        return visit.render(
+            "connector.html",
+            status,
+            connector=connector,
+            own=own,
+            values=values,
+            names=await name_things(visit, NETWORKS),
+            parameters=show_parameters(values["device_parameters"]),
+            shares=await visit.api.get(f"{CONNECTORS.at(connector['id'])}/share") if own else [],
+            faults=faults,
+        )
+
+
+def _show_values(connector: Document) -> Document:
+    return {
+        **pick(connector, *_TEXTS),
+        "networks": list(connector["networks"]),
+        "public": bool(connector.get("public")),
+        "parser": show_parser(connector),
+        "device_parameters": connector.get("device_parameters"),
+    }
+
+
+def _read_changes(visit: Visit) -> Document:
+    form = visit.form
+    changes: dict[str, Any] = {name: form.optional(name) for name in _TEXTS}
+    changes |= {"name": form.text("name"), "networks": form.texts("networks")}
+    changes |= {"device_parameters": read_parameters(form), "payload_decoder": read_parser(form)}
+    return changes | {"public": form.checked("public")} if visit.profile.administrator else changes

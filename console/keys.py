@@ -1,0 +1,163 @@
+"""Authorization keys: who may send, how their fields are read, and a tester for that."""
+
+from typing import Any, Final
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from common.fields.presets import PRESETS
+from console.forms import find_faults
+from console.refusal import RefusedError
+from console.registry_api import Document
+from console.testing_keys import ExplainBody, Sample
+from console.things import KEYS, NETWORKS, confirm, list_choices, list_things, pick
+from console.things import remove_thing as remove
+from console.visit import Reception, Visit
+
+_TEXTS: Final = ("name", "verification_code", "network", "expire_time")
+
+_FAULTS: Final = {name: name for name in _TEXTS}
+
+SAMPLE: Final = """{
+  "serial": "0011AABB",
+  "payload": "0011AA",
+  "port": 10,
+  "temperature": 21.5
+}"""
+
+
+class KeyRoutes:
+    """The pages of authorization keys. ``explain`` says what would become of a body."""
+
+    def __init__(self, reception: Reception, explain: ExplainBody) -> None:
+        self._reception = reception
+        self._explain = explain
+
+    @property
+    def routes(self) -> list[Route]:
+        """What there is to be done."""
+        admit = self._reception.admit
+        return [
+            Route("/keys", admit(self._list), methods=["GET"]),
+            Route("/keys", admit(self._create), methods=["POST"]),
+            Route("/keys/{key}", admit(self._show), methods=["GET"]),
+            Route("/keys/{key}", admit(self._change), methods=["POST"]),
+            Route("/keys/{key}/test", admit(self._test), methods=["POST"]),
+            Route("/keys/{key}/remove", admit(self._ask), methods=["GET"]),
+            Route("/keys/{key}/remove", admit(self._remove), methods=["POST"]),
+        ]
+
+    async def _list(self, visit: Visit) -> Response:
+        return await self._render_list(visit, dict.fromkeys(_TEXTS, ""), {})
+
+    async def _create(self, visit: Visit) -> Response:
+        new = {name: visit.form.optional(name) for name in ("network", "verification_code")}
+        new["name"] = visit.form.text("name")
+        try:
+            created = await visit.api.create(KEYS.api, new)
+        except RefusedError as refused:
+            faults = find_faults(refused.message, _FAULTS)
+            return await self._render_list(visit, pick(new, *_TEXTS), faults, refused.status)
+        said = f"The authorization key {new['name']} was created. Gateways send it as Authorization; shown this once:"
+        return visit.redirect(KEYS.page(created["id"]), said, secret=created["token"])
+
+    async def _show(self, visit: Visit) -> Response:
+        key = await self._find(visit)
+        return await self._render(visit, key, _show_values(key), {})
+
+    async def _change(self, visit: Visit) -> Response:
+        key = await self._find(visit)
+        form = visit.form
+        changes: dict[str, Any] = {
+            "name": form.text("name"),
+            "verification_code": form.text("verification_code"),
+            "network": form.optional("network"),
+            "enabled": form.checked("enabled"),
+            "expire_time": form.text("expire_time") or "never",
+        }
+        try:
+            await visit.api.change(KEYS.at(key["id"]), changes)
+        except RefusedError as refused:
+            faults = find_faults(refused.message, _FAULTS)
+            return await self._render(visit, key, _show_values(changes), faults, refused.status)
+        return visit.redirect(KEYS.page(key["id"]), "The authorization key was saved")
+
+    async def _test(self, visit: Visit) -> Response:
+        """Say what would become of a body, by the map of the form, which need not be saved."""
+        key = await self._find(visit)
+        form = visit.form
+        network = await visit.api.get(NETWORKS.at(key["network"])) if key["network"] else {}
+        serial = network.get("serial_number") or {}
+        sample = Sample(
+            body=form.text("body"),
+            query=form.text("query"),
+            field_map=form.text("verification_code"),
+            mask=serial.get("mask") or None,
+            case=serial.get("case") or None,
+        )
+        values = {**_show_values(key), "verification_code": sample.field_map}
+        return await self._render(visit, key, values, {}, sample=sample, test=await self._explain(sample))
+
+    async def _ask(self, visit: Visit) -> Response:
+        key = await self._find(visit)
+        return confirm(
+            visit,
+            f"Remove the authorization key {key['name']}?",
+            consequence="Whoever sends with it is refused. Uplinks that are queued under it end as dead letters.",
+            verb="Remove the key",
+            back=KEYS.page(key["id"]),
+        )
+
+    async def _remove(self, visit: Visit) -> Response:
+        key = await self._find(visit)
+        return await remove(visit, KEYS, key["id"])
+
+    async def _find(self, visit: Visit) -> Document:
+        """Give the key, without its token: no page needs it again."""
+        key: Document = await visit.api.get(KEYS.at(visit.path("key")))
+        return {name: value for name, value in key.items() if name != "token"}
+
+    async def _render_list(self, visit: Visit, values: Document, faults: dict[str, str], status: int = 200) -> Response:
+        networks = await list_choices(visit, NETWORKS)
+        return visit.render(
+            "keys.html",
+            status,
+            listed=await list_things(visit, KEYS),
+            networks=networks,
+            names={network["id"]: network["name"] for network in networks},
+            presets=sorted(PRESETS),
+            values=values,
+            faults=faults,
+        )
+
+    async def _render(
+        self,
+        visit: Visit,
+        key: Document,
+        values: Document,
+        faults: dict[str, str],
+        status: int = 200,
+        *,
+        sample: Sample | None = None,
+        test: Document | None = None,
+    ) -> Response:
+        return visit.render(
+            "key.html",
+            status,
+            key=key,
+            values=values,
+            networks=await list_choices(visit, NETWORKS),
+            presets=sorted(PRESETS),
+            sample=sample or Sample(SAMPLE, "", values["verification_code"], None, None),
+            test=test,
+            faults=faults,
+        )
+
+
+def _show_values(key: Document) -> Document:
+    expires = key.get("expire_time") or ""
+    return {
+        **pick(key, "name", "verification_code", "network"),
+        "enabled": key["enabled"],
+        "expire_time": "" if expires == "never" else expires,
+    }

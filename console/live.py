@@ -1,0 +1,132 @@
+"""The live inspector: what happens to each uplink, as server-sent events. For the administrator alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, TypeAlias
+from uuid import uuid4
+
+import orjson
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from common.events.announcement import Announcement, EventFilter
+from common.events.engine import Missed, Seen
+from common.events.event import Event, Stage
+from common.reason import Reason
+from console.refusal import SignedOutError
+from console.visit import Reception, Visit
+
+LOOK_SECONDS: Final = 1.0
+"""How soon a stream ends when the console drains, or its session is over."""
+
+IDLE_LOOKS: Final = 15
+"""Looks without an event, after which a comment keeps a proxy from taking the stream for dead."""
+
+Watch: TypeAlias = Callable[[Announcement], AbstractAsyncContextManager[AsyncIterator[Seen]]]
+"""Gives what the processes tell, as long as the context lasts. Raises :class:`WatchError`."""
+
+
+class WatchError(Exception):
+    """Nothing can be watched; the message says why."""
+
+
+class LiveRoutes:
+    """The page, and the stream that it follows. ``is_draining`` says that the console stops."""
+
+    def __init__(self, reception: Reception, watch: Watch, is_draining: Callable[[], bool]) -> None:
+        self._reception = reception
+        self._watch = watch
+        self._is_draining = is_draining
+
+    @property
+    def routes(self) -> list[Route]:
+        """What there is to be done."""
+        admit = self._reception.admit_administrator
+        return [
+            Route("/live", admit(self._show), methods=["GET"]),
+            Route("/live/events", admit(self._follow), methods=["GET"]),
+        ]
+
+    async def _show(self, visit: Visit) -> Response:
+        wanted = {name: visit.query(name) for name in ("serial", "key", "network", "stage", "reason")}
+        return visit.render("live.html", wanted=wanted, stages=list(Stage), reasons=sorted(Reason))
+
+    async def _follow(self, visit: Visit) -> Response:
+        return StreamingResponse(self._stream(visit), media_type="text/event-stream")
+
+    async def _stream(self, visit: Visit) -> AsyncIterator[bytes]:
+        announcement, stage = read_announcement(visit), visit.query("stage")
+        yield b"retry: 2000\n\n"
+        try:
+            async with self._watch(announcement) as seen:
+                async for each in self._listen(visit, seen):
+                    if each is None:
+                        yield b": still here\n\n"
+                    elif isinstance(each, Missed) or not stage or each.stage == stage:
+                        yield encode_seen(each)
+        except WatchError as error:
+            yield _encode("missed", {"why": str(error), "events": None})
+
+    async def _listen(self, visit: Visit, seen: AsyncIterator[Seen]) -> AsyncIterator[Seen | None]:
+        """Give what is seen, and None now and then, as long as the session lasts and the console does not stop."""
+        arriving: asyncio.Task[Seen] | None = None
+        idle = 0
+        try:
+            while not self._is_draining() and await self._still_admitted(visit):
+                arriving = arriving or asyncio.ensure_future(anext(seen))
+                done, _ = await asyncio.wait({arriving}, timeout=LOOK_SECONDS)
+                if done:
+                    yield arriving.result()
+                    arriving, idle = None, 0
+                else:
+                    idle += 1
+                    if idle % IDLE_LOOKS == 0:
+                        yield None
+        finally:
+            if arriving is not None:
+                arriving.cancel()
+                await asyncio.gather(arriving, return_exceptions=True)
+
+    async def _still_admitted(self, visit: Visit) -> bool:
+        try:
+            return await self._reception.recheck(visit) and visit.profile.administrator
+        except SignedOutError:
+            return False
+
+
+def read_announcement(visit: Visit) -> Announcement:
+    """Read what the page asks for: of each kind one value at most."""
+
+    def one(name: str) -> frozenset[str]:
+        value = visit.query(name)
+        return frozenset({value} if value else ())
+
+    event_filter = EventFilter(one("serial"), one("key"), one("network"), one("reason"))
+    return Announcement(f"console-{uuid4().hex[:12]}", event_filter, details=True)
+
+
+def encode_seen(seen: Seen) -> bytes:
+    """Encode one server-sent event, for the page's script."""
+    match seen:
+        case Missed(why=why, events=events):
+            return _encode("missed", {"why": why, "events": events})
+        case Event():
+            return _encode(
+                "uplink",
+                {
+                    "time": seen.time,
+                    "stage": seen.stage,
+                    "uplink_id": seen.uplink_id,
+                    "key": seen.key,
+                    "network": seen.network,
+                    "serial": seen.serial,
+                    "reason": seen.reason,
+                    "facts": seen.facts,
+                    "details": seen.details,
+                },
+            )
+
+
+def _encode(name: str, data: dict[str, Any]) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps(data, default=str, option=orjson.OPT_UTC_Z))

@@ -1,0 +1,92 @@
+"""The console as a role: its parts, put together."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import httpx
+from starlette.types import ASGIApp
+
+from common.health import Health, create_health_routes
+from common.queue.protocol import Queue
+from common.settings import Settings
+from console.app import create_app
+from console.connectors import ConnectorRoutes
+from console.dead_letters import DeadLetterRoutes, FindDirectory
+from console.devices import DeviceRoutes
+from console.jobs import Jobs
+from console.keys import KeyRoutes
+from console.live import LiveRoutes, Watch
+from console.networks import NetworkRoutes
+from console.overview import OverviewRoutes
+from console.pages import Pages
+from console.processes import Processes
+from console.registry_api import RegistryApi
+from console.sessions import Sessions
+from console.signing_in import SigningIn
+from console.testing_keys import ExplainBody
+from console.visit import Reception
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What the console looks at beside the queue: clients of the registry and of each process, by name; how to explain.
+
+    The base URL of each is set. The console closes them. ``find_directory`` gives the directory for what it adds to a
+    letter's story, ``watch`` the live events.
+    """
+
+    registry: httpx.AsyncClient
+    processes: Sequence[httpx.AsyncClient]
+    explain: ExplainBody
+    find_directory: FindDirectory
+    watch: Watch
+
+
+class Console:
+    """``sluice console``, and the same in one process with the other roles."""
+
+    def __init__(self, settings: Settings, queue: Queue, neighbours: Neighbours) -> None:
+        self._queue = queue
+        self._registry = RegistryApi(neighbours.registry)
+        self._processes = Processes(neighbours.processes, queue)
+        self._jobs = Jobs()
+        self.port = settings.console_port
+        self.health = Health("console", self._degraded)
+        self.sessions = Sessions()
+        """Who is signed in."""
+        pages = Pages()
+        reception = Reception(self.sessions, self._registry, pages)
+        self.live = LiveRoutes(reception, neighbours.watch, lambda: self.health.draining)
+        routes = [
+            *create_health_routes(self.health),
+            *SigningIn(self.sessions, self._registry, pages).routes,
+            *OverviewRoutes(reception, self._processes).routes,
+            *NetworkRoutes(reception).routes,
+            *ConnectorRoutes(reception).routes,
+            *DeviceRoutes(reception).routes,
+            *KeyRoutes(reception, neighbours.explain).routes,
+            *DeadLetterRoutes(reception, queue, self._jobs, neighbours.find_directory, neighbours.explain).routes,
+            *self.live.routes,
+        ]
+        self.app: ASGIApp = create_app(routes, self.sessions, self._registry, pages)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Serve until ``stopping`` is set, and look at the other processes meanwhile."""
+        self.health.started = True
+        watching = asyncio.create_task(self._processes.watch())
+        stopped = asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait({watching, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                watching.result()
+        finally:
+            for task in (watching, stopped):
+                task.cancel()
+            await asyncio.gather(watching, stopped, return_exceptions=True)
+            await self._jobs.stop()
+            await self._registry.close()
+            await self._processes.close()
+
+    def _degraded(self) -> list[str]:
+        return [] if self._queue.unavailable is None else [f"queue: {self._queue.unavailable}"]

@@ -1,0 +1,83 @@
+"""The console before real processes, without a browser. Imports nothing of Sluice."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.console import Running, Visitor
+from tests.support.leftovers import delete_queues
+from tests.support.roles import PROFILE_TOKEN, Roles
+from tests.support.system import RETRY_STEPS
+from tests.support.waiting import eventually
+
+
+@pytest.fixture(params=[pytest.param("rabbitmq", marks=pytest.mark.rabbitmq), "sqlite"])
+def roles(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Roles]:
+    amqp_url: str | None = request.getfixturevalue("amqp_url") if request.param == "rabbitmq" else None
+    roles = Roles(amqp_url or f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
+    yield roles
+    roles.close()
+    if amqp_url is not None:
+        delete_queues(amqp_url, roles.prefix, RETRY_STEPS)
+
+
+async def test_a_dead_letter_is_found_mended_and_replayed_across_processes(roles: Roles) -> None:
+    registry = roles.start("registry")
+    ingest, worker = roles.start("ingest"), roles.start("worker")
+    urls = ",".join(process.url for process in (registry, ingest, worker))
+    console = roles.start("console", SLUICE_CONSOLE_PORT="0", SLUICE_CONSOLE_PROCESSES=urls)
+    visitor = Visitor(console.url)
+    created = visitor.submit("/keys", on="/keys", name="Gateway", verification_code="serial=devaddr")
+    key = re.search(r'class="secret">([^<]+)<', created.text)
+    assert key is not None
+
+    def send() -> int:
+        headers = {"Authorization": key[1]}
+        return httpx.post(f"{ingest.url}/uplink", json={"devaddr": "0a1b", "level": 5}, headers=headers).status_code
+
+    await eventually(lambda: send() == 202)
+    await eventually(lambda: "serial_unknown" in visitor.open("/dead"))
+    letter = re.search(r'href="(/dead/letters/[^"]+)"', visitor.open("/dead"))
+    assert letter is not None
+    assert "Create the device downstream" in visitor.open(letter[1])
+
+    connector = visitor.open("/connectors")
+    connector_id = re.search(r'href="/connectors/([0-9a-f]{24})"', connector)
+    network_id = re.search(r'href="/networks/([0-9a-f]{24})"', visitor.open("/networks"))
+    assert connector_id is not None
+    assert network_id is not None
+    new = {"network": network_id[1], "connector": connector_id[1], "name": "Probe", "serie_number": "0A1B"}
+    device = visitor.submit("/devices/new", on="/networks", **new).url.path
+    job = visitor.submit("/dead/replay", on="/networks", reason="serial_unknown", rate="100").url.path
+    await eventually(lambda: "It is over" in visitor.open(job))
+
+    def resent() -> bool:
+        """Replay until the worker asks anew: it remembers for a while that it found no device."""
+        if "serial_unknown" in visitor.open("/dead"):
+            visitor.submit("/dead/replay", on="/networks", reason="serial_unknown", rate="100")
+        return "level" in visitor.open(device)
+
+    await eventually(resent, within=90, poll=1.0)
+    overview = visitor.open("/")
+    for process in (registry, ingest, worker):
+        assert process.url in overview
+    visitor.close()
+    assert console.terminate() == 0
+    assert all(PROFILE_TOKEN not in process.log for process in roles.processes)
+
+
+def test_run_serves_the_console_and_stops_while_somebody_watches(tmp_path: Path) -> None:
+    running = Running(tmp_path)
+    try:
+        visitor = Visitor(running.url("console"))
+        assert "How each part is" in visitor.open("/")
+        with visitor.watch() as stream:
+            assert stream.headers["Content-Type"].startswith("text/event-stream")
+            assert running.process.terminate() == 0
+        visitor.close()
+        assert PROFILE_TOKEN not in running.process.log
+    finally:
+        running.process.close()

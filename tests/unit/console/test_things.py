@@ -1,0 +1,315 @@
+"""Networks, connectors, devices and keys, from the first click to the last; each against a real registry."""
+
+import base64
+
+import pytest
+
+from console.things import PAGE_ROWS
+from registry.first_start import FirstStart
+from tests.unit.console.browser import Browser, read_secret, read_text
+from tests.unit.registry.api import Api
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
+
+
+async def add_network(browser: Browser, name: str = "Mill") -> str:
+    """Create a network with nothing but a name, and give its path."""
+    response = await browser.submit("/networks", name=name)
+    assert response.status_code == 200
+    assert f"The network {name} was created" in read_text(response.text)
+    return response.url.path
+
+
+async def test_a_network_needs_only_a_name_and_then_has_a_token(browser: Browser, api: Api) -> None:
+    path = await add_network(browser)
+    network = await api.get(f"/integration{path.replace('networks', 'network')}")
+    assert (network["name"], network["serial_number"]) == ("Mill", None)
+    assert "Mill" in await browser.open("/networks")
+    assert "Default" in await browser.open(path)
+
+
+async def test_without_a_name_the_page_says_so_at_the_field(browser: Browser) -> None:
+    response = await browser.submit("/networks", name=" ")
+    assert response.status_code == 400
+    assert 'id="name-fault"' in response.text
+    assert 'aria-invalid="true"' in response.text
+
+
+async def test_every_parameter_of_a_network_is_saved_and_shown_again(browser: Browser, api: Api) -> None:
+    path = await add_network(browser)
+    fields = {
+        "name": "Mill 2",
+        "description": "Grinds\r\nslowly",
+        "documentation_url": "https://mill.example/docs",
+        "serial": "on",
+        "serial_required": "on",
+        "serial_label": "Device EUI",
+        "serial_mask": "FF-FF",
+        "serial_case": "upper",
+        "serial_help": "On its back",
+        "parser": "payload = payload;",
+        "parameter_name": ["mode", "limit", "on", ""],
+        "parameter_label": ["Mode", "", "", ""],
+        "parameter_type": ["dropdown", "number", "switch", "text"],
+        "parameter_group": ["main", "advanced", "main", "main"],
+        "parameter_default": ["b", "5", "true", ""],
+        "parameter_options": ["a=First\r\nb=Second", "", "", ""],
+    }
+    response = await browser.submit(path, on=path, **fields)
+    assert response.status_code == 200, read_text(response.text)
+    network = await api.get(f"/integration{path.replace('networks', 'network')}")
+    assert network["description"] == "Grinds\nslowly"
+    assert network["serial_number"] == {
+        "mask": "FF-FF", "case": "upper", "label": "Device EUI", "help": "On its back", "required": True
+    }  # fmt: skip
+    assert base64.b64decode(network["payload_decoder"]) == b"payload = payload;\n"
+    mode, limit, switch = network["device_parameters"]
+    assert mode["options"] == [
+        {"label": "First", "value": "a", "is_default": False},
+        {"label": "Second", "value": "b", "is_default": True},
+    ]
+    assert (limit["default"], switch["default"]) == ("5", True)
+
+    page = await browser.open(path)
+    assert all(text in page for text in ("Mill 2", "Device EUI", "a=First", "payload = payload;", "0000"))
+    again = await browser.submit(path, on=path, **{**fields, "name": "Mill 3"})
+    assert again.status_code == 200
+    assert (await api.get(f"/integration{path.replace('networks', 'network')}"))["device_parameters"] == [
+        mode, limit, switch
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("documentation_url", "javascript:alert(1)", "must begin with http"),
+        ("icon_url", "ftp://mill", "must begin with http"),
+        ("parser", "this is no javascript", "parser"),
+        ("parameter_type", "dropdown", "a dropdown needs options"),
+        ("serial_image", "mill.png", "must begin with http"),
+    ],
+)
+async def test_what_the_registry_refuses_is_said_at_its_field_and_nothing_typed_is_lost(
+    browser: Browser, field: str, value: str, said: str
+) -> None:
+    path = await add_network(browser)
+    typed = {"name": "Kept", "description": "Typed", "serial": "on", "parameter_name": "p", "parameter_type": "text"}
+    response = await browser.submit(path, on=path, **{**typed, field: value})
+    assert response.status_code == 400
+    place = {"parameter_type": "parameters"}.get(field, field)
+    assert f'id="{place}-fault"' in response.text
+    assert said in read_text(response.text)
+    assert "Typed</textarea>" in response.text
+    assert "Kept" not in await browser.open("/networks")
+
+
+async def test_images_are_uploaded_with_the_form_and_shown(browser: Browser, first: FirstStart) -> None:
+    path = await add_network(browser)
+    token = await browser.form_token(path)
+    response = await browser.client.post(
+        path,
+        data={"form_token": token, "name": "Mill", "serial": "on"},
+        files={"icon": ("i.png", PNG), "banner": ("", b""), "serial_image_file": ("s.png", PNG)},
+    )
+    assert response.status_code == 200, read_text(response.text)
+    network_id = path.rpartition("/")[2]
+    for name in ("icon_url", "image"):
+        url = f"/file/{first.profile_id}/networks/{network_id}/{name}"
+        assert url in response.text
+        assert (await browser.client.get(url)).content == PNG
+    refused = await browser.client.post(
+        path,
+        data={"form_token": await browser.form_token(path), "name": "Mill"},
+        files={"icon": ("i.png", b"<svg onload=alert(1)>")},
+    )
+    assert refused.status_code == 400
+
+
+async def test_a_token_is_shown_once_and_in_no_list(browser: Browser, api: Api, first: FirstStart) -> None:
+    path = f"/networks/{first.network_id}"
+    response = await browser.submit(f"{path}/tokens", on=path, token_name="Gateway")
+    token = read_secret(response.text)
+    tokens = await api.get(f"/integration/network/token/{first.network_id}")
+    assert token in {each["token"] for each in tokens}
+    page = await browser.open(path)
+    assert "Gateway" in page
+    assert all(each["token"] not in page for each in tokens)
+
+    new = next(each for each in tokens if each["name"] == "Gateway")
+    assert "Remove the token Gateway?" in await browser.open(f"{path}/tokens/{new['id']}/remove")
+    await browser.submit(f"{path}/tokens/{new['id']}/remove", on=path)
+    assert [each["name"] for each in await api.get(f"/integration/network/token/{first.network_id}")] == ["Default"]
+
+
+async def test_a_serial_is_previewed_by_the_rule_that_the_registry_goes_by(browser: Browser) -> None:
+    async def preview(**query: str) -> dict[str, str]:
+        answer: dict[str, str] = (await browser.client.get("/serial", params=query)).json()
+        return answer
+
+    assert await preview(mask="FF-AA-00", case="upper", serial="a1-bc-22") == {
+        "example": "00AA00", "stored": "A1BC22", "problem": ""
+    }  # fmt: skip
+    assert "which must be a hexadecimal digit" in (await preview(mask="FF", serial="0g"))["problem"]
+    assert (await preview(serial="a b"))["stored"] == "a b"
+    assert (await preview(mask="F" * 500, serial=""))["example"] == "0" * 100
+
+
+async def test_a_network_is_removed_after_a_question_unless_something_uses_it(
+    browser: Browser, first: FirstStart
+) -> None:
+    path = await add_network(browser)
+    assert "Remove the network Mill?" in await browser.open(f"{path}/remove")
+    assert "Mill" in await browser.open(path)
+    response = await browser.submit(f"{path}/remove", on=path)
+    assert "The network was removed" in read_text(response.text)
+    assert (await browser.client.get(path)).status_code == 404
+    used = await browser.submit(f"/networks/{first.network_id}/remove")
+    assert "in use by 1 connectors" in read_text(used.text)
+
+
+async def test_another_profile_s_things_are_not_there(
+    browser: Browser, other: Browser, api: Api, first: FirstStart
+) -> None:
+    connector = f"/connectors/{first.connector_id}"
+    new = {"name": "Mine", "network": first.network_id, "connector": first.connector_id, "serie_number": "A1"}
+    device = f"/devices/{(await api.create('/device', **new))['device_id']}"
+    key = f"/keys/{(await api.create('/serviceauth', name='Mine', network=first.network_id))['id']}"
+    network = f"/networks/{first.network_id}"
+    for path in (network, connector, device, key):
+        assert (await browser.client.get(path)).status_code == 200
+        for tried in (path, f"{path}/remove"):
+            assert (await other.client.get(tried)).status_code == 404, tried
+        assert (await other.submit(path, name="Stolen")).status_code == 404
+    for path in (f"{network}/remove", f"{network}/tokens", f"{network}/shares", f"{device}/tokens", f"{key}/test"):
+        await other.submit(path, name="Stolen", token_name="x", share_profile=first.profile_id)
+    assert [each["name"] for each in await api.get("/integration/network")] == ["Generic Endpoint"]
+    assert len(await api.get(f"/integration/network/token/{first.network_id}")) == 1
+    assert "There is no network yet" in await other.open("/networks")
+
+
+async def test_a_shared_network_is_seen_and_not_changed(browser: Browser, other: Browser, api: Api) -> None:
+    path = await add_network(browser, "Shared")
+    profile = next(each for each in await api.get("/profile") if each["name"] == "Other")
+    response = await browser.submit(f"{path}/shares", on=path, share_profile=profile["id"])
+    assert "The network is shared" in read_text(response.text)
+    page = await other.open(path)
+    assert "It belongs to another profile" in page
+    assert "Save the network" not in page
+    assert (await other.submit(path, name="Stolen")).status_code == 403
+    assert "Shared" in await other.open("/devices/new")
+    await browser.submit(f"{path}/shares/{profile['id']}/remove", on=path)
+    assert (await other.client.get(path)).status_code == 404
+
+
+async def test_a_long_list_is_paged_and_searched(browser: Browser, api: Api) -> None:
+    for index in range(PAGE_ROWS):
+        await api.create("/integration/network", name=f"Net {index:03}")
+    page = await browser.open("/networks")  # with the first network one more than fits
+    assert "Generic Endpoint" in page
+    assert "Net 048" in page
+    assert "Net 049" not in page
+    assert "/networks?page=2" in page
+    second = await browser.open("/networks?page=2")
+    assert "Net 049" in second
+    assert 'rel="next"' not in second
+    found = await browser.open("/networks?name=NET 04")
+    assert ("Net 049" in found, "Net 030" in found) == (True, False)
+    assert "No network has that name" in await browser.open("/networks?name=nothing")
+    assert "Net 000" in await browser.open("/networks?page=none")
+
+
+async def test_from_a_network_to_data_as_a_new_user_goes(browser: Browser, api: Api) -> None:
+    network = (await add_network(browser, "Field")).rpartition("/")[2]
+    fields = {
+        "name": "Field",
+        "serial": "on",
+        "serial_label": "Device EUI",
+        "serial_mask": "FF-FF",
+        "serial_case": "upper",
+    }
+    await browser.submit(f"/networks/{network}", on=f"/networks/{network}", **fields)
+    assert "No connector allows this network yet" in await browser.open(f"/devices/new?network={network}")
+    connector = await browser.submit("/connectors", name="Probe", networks=network)
+    assert "The connector Probe was created" in read_text(connector.text)
+
+    form = await browser.open(f"/devices/new?network={network}")
+    assert "Device EUI" in form
+    assert 'data-mask="FF-FF" data-case="upper"' in form
+    new = {"network": network, "connector": connector.url.path.rpartition("/")[2], "name": "Probe 1"}
+    refused = await browser.submit("/devices/new", serie_number="zz", **new)
+    assert (refused.status_code, 'id="serie_number-fault"' in refused.text) == (400, True)
+    assert 'value="zz"' in refused.text
+    created = await browser.submit("/devices/new", serie_number="0a-1b", **new)
+    device, token = created.url.path, read_secret(created.text)
+    assert "0A1B" in created.text
+    assert "Nothing has come from this device yet" in created.text
+
+    records = [{"variable": "level", "value": value, "unit": "cm"} for value in (3, 7)]
+    await api.post(f"/device/{device.rpartition('/')[2]}/data", records)
+    page = await browser.open(device)
+    assert "<polyline" in page
+    assert "3 to 7" in read_text(page)
+    assert token not in page
+
+
+async def test_a_device_is_changed_and_removed_with_its_data(browser: Browser, api: Api, first: FirstStart) -> None:
+    new = {"name": "Probe", "network": first.network_id, "connector": first.connector_id, "serie_number": "A1"}
+    device_id = (await api.create("/device", **new))["device_id"]
+    path = f"/devices/{device_id}"
+    changes = {"name": "Probe 2", "connector": first.connector_id, "serie_number": "a2"}
+    await browser.submit(path, on=path, **changes)  # without the tick at active
+    device = await api.get(f"/device/{device_id}")
+    assert (device["name"], device["serie_number"], device["active"]) == ("Probe 2", "A2", False)
+    token = await browser.submit(f"{path}/tokens", on=path, token_name="Reader", permission="read")
+    assert read_secret(token.text)
+    assert {"full", "read"} == {each["permission"] for each in await api.get(f"/device/token/{device_id}")}
+    assert "Its data, its tokens" in await browser.open(f"{path}/remove")
+    await browser.submit(f"{path}/remove", on=path)
+    assert await api.get("/device") == []
+
+
+async def test_a_connector_is_changed_and_refused_at_its_field(browser: Browser, api: Api, first: FirstStart) -> None:
+    path = f"/connectors/{first.connector_id}"
+    response = await browser.submit(path, on=path, name="Probe", networks=first.network_id, install_text="Screw it on")
+    assert response.status_code == 200
+    assert (await api.get(f"/integration/connector/{first.connector_id}"))["install_text"] == "Screw it on"
+    refused = await browser.submit(path, on=path, name="Probe")
+    assert (refused.status_code, 'id="networks-fault"' in refused.text) == (400, True)
+
+
+async def test_a_key_is_shown_once_and_its_map_checked(browser: Browser, api: Api, first: FirstStart) -> None:
+    refused = await browser.submit("/keys", on="/keys", name="Gate", verification_code="serial", network="")
+    assert (refused.status_code, 'id="verification_code-fault"' in refused.text) == (400, True)
+    created = await browser.submit("/keys", on="/keys", name="Gate", verification_code="serial=devaddr", network="")
+    token, path = read_secret(created.text), created.url.path
+    (key,) = await api.get("/serviceauth")
+    assert (key["token"], key["network"]) == (token, first.network_id)
+    assert token not in await browser.open(path)
+    assert token not in await browser.open("/keys")
+    changes = {"name": "Gate", "verification_code": "", "network": first.network_id, "expire_time": "2030-01-01T00:00Z"}
+    await browser.submit(path, on=path, **changes)
+    (key,) = await api.get("/serviceauth")
+    assert (key["enabled"], key["expire_time"][:10], key["token"]) == (False, "2030-01-01", token)
+    await browser.submit(f"{path}/remove", on=path)
+    assert await api.get("/serviceauth") == []
+
+
+async def test_a_key_is_tested_with_a_body_and_nothing_is_saved(browser: Browser, api: Api, first: FirstStart) -> None:
+    created = await api.create("/serviceauth", name="Gate", network=first.network_id, verification_code="")
+    path = f"/keys/{created['id']}"
+    body = '{"devaddr": "0a1b", "payload_raw": "0011AA", "<b>": 5}'
+    missing = await browser.submit(f"{path}/test", on=path, verification_code="", body=body, query="")
+    assert "Answered 400 serial_missing" in read_text(missing.text)
+    field_map = "serial=devaddr;payload=payload_raw;port=fport"
+    found = await browser.submit(f"{path}/test", on=path, verification_code=field_map, body=body, query="fport=7")
+    text = read_text(found.text)
+    assert "Answered 202: 1 uplink accepted" in text
+    assert "device of 0A1B" in text  # the network's upper case
+    assert "7 from the query parameter fport" in text
+    assert "payload 0011AA" in text
+    assert "<b>" not in found.text
+    wrong = await browser.submit(f"{path}/test", on=path, verification_code="serial", body=body, query="")
+    assert 'class="refusal"' in wrong.text
+    assert (await api.get("/serviceauth"))[0]["verification_code"] == ""
