@@ -80,7 +80,9 @@ async def show_demo(running: Running) -> None:
     console.print(f"\nIt runs until Ctrl-C, and keeps everything in {running.settings.data}/. Try it:\n")
     url = f"http://127.0.0.1:{running.settings.ingest_port}"
     console.print(Text(write_send_curl(url, keys[PLAIN_KEY].token, SERIALS[0])), soft_wrap=True)
-    console.print(f"\nThe console, for whoever has the profile's token: http://127.0.0.1:{running.settings.console_port}/")
+    console.print(
+        f"\nThe console, for whoever has the profile's token: http://127.0.0.1:{running.settings.console_port}/"
+    )
 
 
 class Demo:

@@ -26,7 +26,7 @@ def roles(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Roles]:
 
 async def test_a_dead_letter_is_found_mended_and_replayed_across_processes(roles: Roles) -> None:
     registry = roles.start("registry")
-    ingest, worker = roles.start("ingest"), roles.start("worker")
+    ingest, worker = roles.start("ingest"), roles.start("worker", SLUICE_RESOLVER_UNKNOWN_TTL="0.5")
     urls = ",".join(process.url for process in (registry, ingest, worker))
     console = roles.start("console", SLUICE_CONSOLE_PORT="0", SLUICE_CONSOLE_PROCESSES=urls)
     visitor = Visitor(console.url)
