@@ -21,6 +21,7 @@ MOST_SERIAL_WIDTH = 23
 """An EUI with its hyphens."""
 
 STYLES = {
+    Stage.REFUSED: "red",
     Stage.ACCEPTED: "bold",
     Stage.MAPPED: "dim",
     Stage.RESOLVED: "dim",
@@ -90,6 +91,8 @@ def describe(event: Event) -> str:
     """Say what happened, beyond the stage."""
     facts = event.facts
     match event.stage:
+        case Stage.REFUSED:
+            text = f"{event.key or 'unknown sender'}: {facts.get('status')} {event.reason}: {facts.get('message')}"
         case Stage.ACCEPTED:
             text = " ".join(filter(None, (event.key, event.network and f"in {event.network}")))
         case Stage.MAPPED:

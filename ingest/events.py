@@ -1,8 +1,15 @@
 """What the ingest tells to whoever watches."""
 
+from common.directory.model import AuthorizationKey
 from common.events.event import Stage
 from common.events.telling import UplinkEvents
+from ingest.refusal import RefusedError
 from ingest.request import UplinkBatch
+
+
+def tell_refused(events: UplinkEvents, refused: RefusedError, key: AuthorizationKey | None) -> None:
+    """Tell how a request was answered that was not accepted; ``key`` is its sender's, where that is known."""
+    events.tell_refusal(key, {"status": refused.status, "message": refused.message}, reason=refused.reason)
 
 
 def tell_accepted(events: UplinkEvents, batch: UplinkBatch) -> None:

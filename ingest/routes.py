@@ -15,13 +15,16 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common import metrics
+from common.directory.model import AuthorizationKey
 from common.directory.source import DirectorySource
+from common.events.telling import UNHEARD, UplinkEvents
 from common.health import Health, create_health_routes
 from common.logs import LogBudget
 from common.reason import Reason
 from ingest.acceptance import Acceptance
 from ingest.auth import authenticate
 from ingest.body import SenderGoneError, read_body
+from ingest.events import tell_refused
 from ingest.openapi import Document
 from ingest.rate import RateLimit
 from ingest.refusal import RefusedError
@@ -46,10 +49,13 @@ class Limits:
 class UplinkEndpoint:
     """``POST /uplink``: authenticate, read, validate, enqueue, answer."""
 
-    def __init__(self, directory: DirectorySource, acceptance: Acceptance, limits: Limits) -> None:
+    def __init__(
+        self, directory: DirectorySource, acceptance: Acceptance, limits: Limits, events: UplinkEvents = UNHEARD
+    ) -> None:
         self._directory = directory
         self._acceptance = acceptance
         self._limits = limits
+        self._events = events
         self._rate = RateLimit()
         self._log_budget = LogBudget()
 
@@ -60,6 +66,8 @@ class UplinkEndpoint:
             await self._acceptance.accept(batch)
         except RefusedError as refused:
             self._note_refusal(refused)
+            if self._events.watched:
+                tell_refused(self._events, refused, self._find_sender(scope))
             await _answer_refusal(send, refused)
         except SenderGoneError:
             return
@@ -96,6 +104,14 @@ class UplinkEndpoint:
             items=parse_items(body, query, key.field_map, limit=self._limits.items),
             trace=read_trace(headers),
         )
+
+    def _find_sender(self, scope: Scope) -> AuthorizationKey | None:
+        """Say whose request was refused, as far as that is known."""
+        try:
+            query = parse_query(scope["query_string"])
+            return authenticate(_text(dict(scope["headers"]), b"authorization"), query, self._directory)
+        except RefusedError:
+            return None
 
     def _note_refusal(self, refused: RefusedError) -> None:
         metrics.REQUESTS_REFUSED.labels(refused.reason).inc()

@@ -24,18 +24,19 @@ class Ingest:
     ) -> None:
         self._queue = queue
         self._directory = directory
+        telling = UplinkEvents(events, directory)
         self._acceptance = Acceptance(
             queue,
             confirm_timeout=settings.confirm_timeout,
             waiting_limit=settings.waiting_limit,
             queue_limit=settings.queue_limit,
-            events=UplinkEvents(events, directory),
+            events=telling,
         )
         limits = Limits(settings.body_limit, settings.items_limit, settings.request_timeout)
         self.port = settings.ingest_port
         self.health = Health("ingest", self._degraded)
         self.app: ASGIApp = create_app(
-            UplinkEndpoint(directory, self._acceptance, limits),
+            UplinkEndpoint(directory, self._acceptance, limits, telling),
             self.health,
             build_openapi(body_limit=limits.body, items_limit=limits.items),
         )

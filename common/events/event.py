@@ -21,8 +21,9 @@ SHORT_BYTES = 2_000
 
 
 class Stage(StrEnum):
-    """How far an uplink has come."""
+    """How far an uplink has come; ``refused`` is a whole request, which brought none."""
 
+    REFUSED = "refused"
     ACCEPTED = "accepted"
     MAPPED = "mapped"
     RESOLVED = "resolved"

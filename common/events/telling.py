@@ -51,6 +51,11 @@ class UplinkEvents:
         shown = details if self._events.details_wanted else None
         self._events.publish(Event(datetime.now(UTC), stage, uplink.id, key, network, serial, reason, facts, shown))
 
+    def tell_refusal(self, key: AuthorizationKey | None, facts: Mapping[str, Any], *, reason: Reason) -> None:
+        """Tell that a request was refused, and whose it was where that is known."""
+        key_id, network = (None, None) if key is None else (key.id, key.network)
+        self._events.publish(Event(datetime.now(UTC), Stage.REFUSED, None, key_id, network, reason=reason, facts=facts))
+
     def tell_death(self, uplink_id: str, facts: Mapping[str, Any], *, reason: Reason) -> None:
         """Tell that a message died whose uplinks nobody could read."""
         self._events.publish(Event(datetime.now(UTC), Stage.DEAD, uplink_id, reason=reason, facts=facts))

@@ -14,9 +14,12 @@ from cli.check import check
 from cli.deployment import Deployment
 from cli.explain import RequestFlags, explain
 from cli.explain_rules import Rules
+from cli.tail_view import format_event
 from common.directory.file import FileDirectory
+from common.events.telling import UplinkEvents
 from ingest.acceptance import Acceptance
 from ingest.routes import Limits, UplinkEndpoint
+from tests.support.events import FakeEvents
 from tests.support.queues import FakeQueue
 
 DIRECTORY = """
@@ -163,14 +166,28 @@ def edit(file: Path) -> Callable[[str, str], None]:
 
 
 @pytest.fixture
-async def client(file: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def events() -> FakeEvents:
+    return FakeEvents()
+
+
+@pytest.fixture
+async def client(file: Path, events: FakeEvents) -> AsyncIterator[httpx.AsyncClient]:
     acceptance = Acceptance(FakeQueue(), confirm_timeout=0.2, waiting_limit=5, queue_limit=10)
     watching = asyncio.create_task(acceptance.watch())
     await acceptance.first_confirm.wait()
-    endpoint = UplinkEndpoint(FileDirectory(file, {}), acceptance, Limits(body=2_000, items=5, seconds=0.2))
+    directory = FileDirectory(file, {})
+    telling = UplinkEvents(events, directory)
+    endpoint = UplinkEndpoint(directory, acceptance, Limits(body=2_000, items=5, seconds=0.2), telling)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(endpoint), base_url="http://ingest") as client:
         yield client
     watching.cancel()
+
+
+async def send(client: httpx.AsyncClient, case: Case) -> httpx.Response:
+    headers = {"Content-Type": case.content_type}
+    if case.authorization is not None:
+        headers["Authorization"] = case.authorization
+    return await client.post(f"/uplink?{case.query}", content=case.content, headers=headers)
 
 
 def by_name(case: Case) -> str:
@@ -179,14 +196,24 @@ def by_name(case: Case) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=by_name)
 async def test_the_sender_sees_what_to_mend(client: httpx.AsyncClient, case: Case) -> None:
-    headers = {"Content-Type": case.content_type}
-    if case.authorization is not None:
-        headers["Authorization"] = case.authorization
-    response = await client.post(f"/uplink?{case.query}", content=case.content, headers=headers)
+    response = await send(client, case)
     assert (response.status_code, response.json().get("reason")) == (case.status, case.reason)
     if case.reason is not None:
         for part in case.told:
             assert part in response.json()["message"]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.reason], ids=by_name)
+async def test_tail_says_it_to_whoever_watches(client: httpx.AsyncClient, events: FakeEvents, case: Case) -> None:
+    await send(client, case)
+    (event,) = events.told
+    assert (event.stage, event.reason) == ("refused", case.reason)
+    is_known = case.status not in {401, 403}
+    assert (event.key is not None, event.network is not None) == (is_known, is_known)
+    line = format_event(event, serial_width=8)
+    for part in case.told:
+        assert part in line
+    assert (case.authorization or "at-") not in line
 
 
 @pytest.mark.parametrize("case", CASES, ids=by_name)
