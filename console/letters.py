@@ -63,10 +63,18 @@ def read_filter(fields: Mapping[str, str]) -> LetterFilter:
             network=one("network"),
             serial=one("serial"),
             uplink_id=fields.get("uplink_id", "").strip(),
-            until=datetime.fromisoformat(until) if until else None,
+            until=_read_moment(until) if until else None,
         )
     except ValueError:
         raise RefusedError(400, "There is no such reason, or no such time") from None
+
+
+def _read_moment(text: str) -> datetime:
+    """Read a time with its offset. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without an offset is none of one moment")
+    return moment
 
 
 @dataclass(slots=True)

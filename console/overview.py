@@ -76,7 +76,7 @@ class OverviewRoutes:
             look=look,
             states=list_states(look),
             rates=sum_rates(growths),
-            minutes=round(sum(growth.seconds for growth in growths) / 60),
+            seconds=round(sum(growth.seconds for growth in growths)),
             age_points=draw_ages(growths),
             oldest=max((growth.oldest_age for growth in growths), default=look.oldest_age),
         )

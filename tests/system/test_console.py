@@ -1,6 +1,8 @@
 """The console before real processes, without a browser. Imports nothing of Sluice."""
 
+import json
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +32,9 @@ async def test_a_dead_letter_is_found_mended_and_replayed_across_processes(roles
     urls = ",".join(process.url for process in (registry, ingest, worker))
     console = roles.start("console", SLUICE_CONSOLE_PORT="0", SLUICE_CONSOLE_PROCESSES=urls)
     visitor = Visitor(console.url)
+    happened: list[str] = []
+    following = threading.Thread(target=follow, args=(visitor, happened))
+    following.start()
     created = visitor.submit("/keys", on="/keys", name="Gateway", verification_code="serial=devaddr")
     key = re.search(r'class="secret">([^<]+)<', created.text)
     assert key is not None
@@ -39,6 +44,7 @@ async def test_a_dead_letter_is_found_mended_and_replayed_across_processes(roles
         return httpx.post(f"{ingest.url}/uplink", json={"devaddr": "0a1b", "level": 5}, headers=headers).status_code
 
     await eventually(lambda: send() == 202)
+    await eventually(lambda: send() == 202 and {"accepted", "dead"} <= list_stages(happened), poll=0.5)
     await eventually(lambda: "serial_unknown" in visitor.open("/dead"))
     letter = re.search(r'href="(/dead/letters/[^"]+)"', visitor.open("/dead"))
     assert letter is not None
@@ -64,9 +70,23 @@ async def test_a_dead_letter_is_found_mended_and_replayed_across_processes(roles
     overview = visitor.open("/")
     for process in (registry, ingest, worker):
         assert process.url in overview
-    visitor.close()
     assert console.terminate() == 0
+    following.join()  # its stream ends with the console
+    visitor.close()
     assert all(PROFILE_TOKEN not in process.log for process in roles.processes)
+
+
+def follow(visitor: Visitor, happened: list[str]) -> None:
+    """Note what the live inspector's page is told, until it ends."""
+    with visitor.watch() as stream:
+        for line in stream.iter_lines():
+            happened.append(line)  # noqa: PERF402 - as it comes, and not all at the end
+
+
+def list_stages(happened: list[str]) -> set[str]:
+    """Give the stages of which there was an event."""
+    events = [json.loads(line.removeprefix("data: ")) for line in list(happened) if line.startswith("data: ")]
+    return {event["stage"] for event in events if "stage" in event}
 
 
 def test_run_serves_the_console_and_stops_while_somebody_watches(tmp_path: Path) -> None:

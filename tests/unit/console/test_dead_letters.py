@@ -75,7 +75,7 @@ async def test_a_serial_is_found_by_the_map_of_its_key(browser: Browser, surroun
     assert "No dead letter fits" in await browser.open("/dead?serial=0A1B")
 
 
-@pytest.mark.parametrize("query", ["reason=nothing", "until=never"])
+@pytest.mark.parametrize("query", ["reason=nothing", "until=never", "until=2026-11-21"])
 async def test_a_filter_that_is_none_is_refused(browser: Browser, query: str) -> None:
     await browser.open(f"/dead?{query}", 400)
 
