@@ -20,6 +20,7 @@ from console.jobs import Advance, Job, Jobs
 from console.letters import PAGE_LETTERS, Chosen, LetterFilter, choose_letters, read_filter, tell_story
 from console.refusal import RefusedError, not_found
 from console.testing_keys import ExplainBody, Sample
+from console.things import KEYS, NETWORKS, name_known
 from console.visit import Handle, Reception, Visit
 
 RATE: Final = 50
@@ -69,6 +70,7 @@ class DeadLetterRoutes:
             "dead_letters.html",
             chosen=chosen,
             counts=_tabulate(chosen),
+            names=await name_known(visit, KEYS),
             wanted=wanted,
             page=page,
             more=chosen.total > page * PAGE_LETTERS,
@@ -89,7 +91,8 @@ class DeadLetterRoutes:
         story = tell_story(letter, directory)
         tried = story["field_map"] if field_map is None else field_map
         test = None if story["item"] is None else await self._explain(_make_sample(story, directory, tried))
-        return visit.render("dead_letter.html", **story, tried=tried, test=test)
+        names = await name_known(visit, KEYS) | await name_known(visit, NETWORKS)
+        return visit.render("dead_letter.html", **story, tried=tried, test=test, names=names)
 
     async def _ask(self, verb: str, visit: Visit) -> Response:
         """Say how many it would be, before anything is done."""
@@ -100,6 +103,7 @@ class DeadLetterRoutes:
             verb=verb,
             chosen=chosen,
             counts=_tabulate(chosen),
+            names=await name_known(visit, KEYS),
             wanted=wanted,
             rate=RATE,
             until=datetime.now(UTC).isoformat(),

@@ -125,7 +125,7 @@ class KeyRoutes:
             listed=await list_things(visit, KEYS),
             networks=networks,
             names={network["id"]: network["name"] for network in networks},
-            presets=sorted(PRESETS),
+            presets={f"preset={name}": preset.server for name, preset in sorted(PRESETS.items())},
             values=values,
             faults=faults,
         )
@@ -147,7 +147,6 @@ class KeyRoutes:
             key=key,
             values=values,
             networks=await list_choices(visit, NETWORKS),
-            presets=sorted(PRESETS),
             sample=sample or Sample(SAMPLE, "", values["verification_code"], None, None),
             test=test,
             faults=faults,

@@ -15,6 +15,7 @@ from common.events.engine import Missed, Seen
 from common.events.event import Event, Stage
 from common.reason import Reason
 from console.refusal import SignedOutError
+from console.things import KEYS, NETWORKS, name_known
 from console.visit import Reception, Visit
 
 LOOK_SECONDS: Final = 1.0
@@ -50,7 +51,10 @@ class LiveRoutes:
 
     async def _show(self, visit: Visit) -> Response:
         wanted = {name: visit.query(name) for name in ("serial", "key", "network", "stage", "reason")}
-        return visit.render("live.html", wanted=wanted, stages=list(Stage), reasons=sorted(Reason))
+        keys, networks = await name_known(visit, KEYS), await name_known(visit, NETWORKS)
+        return visit.render(
+            "live.html", wanted=wanted, stages=list(Stage), reasons=sorted(Reason), keys=keys, networks=networks
+        )
 
     async def _follow(self, visit: Visit) -> Response:
         return StreamingResponse(self._stream(visit), media_type="text/event-stream")

@@ -92,6 +92,14 @@ async def name_things(visit: Visit, kind: Kind) -> dict[str, str]:
     return {choice["id"]: choice["name"] for choice in await list_choices(visit, kind)}
 
 
+async def name_known(visit: Visit, kind: Kind) -> dict[str, str]:
+    """Give the names of the profile's own things for a page that can do without: none while the registry is away."""
+    try:
+        return await name_things(visit, kind)
+    except RefusedError:
+        return {}
+
+
 def confirm(visit: Visit, question: str, *, consequence: str, verb: str, back: str) -> Response:
     """Ask before something goes for good; the same address, posted to, does it."""
     return visit.render("confirm.html", question=question, consequence=consequence, verb=verb, back=back)

@@ -9,12 +9,14 @@ from common.queue.protocol import QueueUnavailableError
 from common.reason import Reason
 from console.letters import PAGE_LETTERS
 from console.service import Console
+from registry.first_start import FirstStart
 from tests.support.directories import build_directory, build_key, build_network
 from tests.support.letters import DIED_AT, GROUP, build_frame_letter, build_letter
 from tests.support.queues import FakeQueue
 from tests.support.waiting import eventually
 from tests.unit.console.browser import Browser, read_text
 from tests.unit.console.surroundings import Surroundings
+from tests.unit.registry.api import Api
 
 LETTER = f"/dead/letters/{GROUP}/0"
 
@@ -199,3 +201,17 @@ async def test_while_the_queue_is_away_the_page_says_so(
     queue.unavailable = "the broker is away"
     assert "The queue does not answer: the broker is away" in await browser.open("/dead", 503)
     assert console.health.degraded() == ["queue: the broker is away"]
+
+
+async def test_the_administrator_s_own_keys_are_called_by_their_names(
+    queue: FakeQueue, browser: Browser, api: Api, first: FirstStart, surroundings: Surroundings
+) -> None:
+    key = await api.create("/serviceauth", name="Gate <b>", network=first.network_id)
+    queue.letters = [build_letter(key=key["id"]), build_letter(1, key="another's")]
+    for path in ("/dead", "/dead/replay", LETTER):
+        page = await browser.open(path)
+        assert "Gate &lt;b&gt;" in page, path
+        assert key["token"] not in page, path
+    assert "another&#39;s" in await browser.open("/dead")
+    surroundings.registry_is_away = True
+    assert key["id"] in await browser.open("/dead")

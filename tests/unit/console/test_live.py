@@ -12,6 +12,7 @@ from common.events.event import Event, Stage
 from common.reason import Reason
 from console.live import WatchError
 from console.service import Console
+from registry.first_start import FirstStart
 from tests.unit.console.browser import Browser
 from tests.unit.console.surroundings import Surroundings
 
@@ -102,6 +103,10 @@ async def test_where_nothing_can_be_watched_the_page_is_told_why(
     monkeypatch.setattr(console.live, "_watch", refuse)
     response = await browser.client.get("/live/events")
     assert read_stream(response.text) == [("missed", {"why": "set SLUICE_DIRECTORY_TOKEN", "events": None})]
+
+
+async def test_own_networks_are_offered_by_their_names(browser: Browser, first: FirstStart) -> None:
+    assert f'<option value="{first.network_id}">Generic Endpoint</option>' in await browser.open("/live")
 
 
 async def test_what_was_asked_for_stays_in_the_form(browser: Browser) -> None:
