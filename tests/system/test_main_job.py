@@ -248,21 +248,21 @@ async def test_no_secret_is_in_a_log_a_metric_an_answer_or_a_letter(system: Syst
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("settings", "message", "code"),
     [
-        ({"SLUICE_DIRECTORY": "/nowhere/sluice.toml"}, "/nowhere/sluice.toml"),
-        ({"FACTORY_AUTHORIZATION": ""}, "factory"),
-        ({"SLUICE_QUEUE": "redis://localhost"}, "amqp://"),
-        ({"SLUICE_WORKER_PORT": "abc"}, "SLUICE_WORKER_PORT"),
-        ({"SLUICE_RETRY_STEPS": "30,5"}, "ascending"),
-        ({"SLUICE_LOG_LEVEL": "loud"}, "SLUICE_LOG_LEVEL"),
+        ({"SLUICE_DIRECTORY": "/nowhere/sluice.toml"}, "/nowhere/sluice.toml", 1),
+        ({"FACTORY_AUTHORIZATION": ""}, "factory", 1),
+        ({"SLUICE_QUEUE": "redis://localhost"}, "amqp://", 1),
+        ({"SLUICE_WORKER_PORT": "abc"}, "SLUICE_WORKER_PORT", 2),
+        ({"SLUICE_RETRY_STEPS": "30,5"}, "ascending", 2),
+        ({"SLUICE_LOG_LEVEL": "loud"}, "SLUICE_LOG_LEVEL", 2),
     ],
 )
 def test_what_cannot_start_says_why_and_leaves(
-    system_on_sqlite: System, settings: dict[str, str], message: str
+    system_on_sqlite: System, settings: dict[str, str], message: str, code: int
 ) -> None:
     worker = system_on_sqlite.run("worker", **settings)
-    assert worker.wait() == 1
+    assert worker.wait() == code
     assert message in worker.log
     assert "Traceback" not in worker.log
 

@@ -119,7 +119,7 @@ def test_what_cannot_start_says_why(tmp_path: Path, settings: dict[str, str], me
     roles = Roles(f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
     try:
         ingest = roles.run("ingest", **settings)
-        assert ingest.wait() == 1
+        assert ingest.wait() == 2
         assert message in ingest.log
         assert "Traceback" not in ingest.log
     finally:
