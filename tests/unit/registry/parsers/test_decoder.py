@@ -169,14 +169,15 @@ async def test_a_result_without_records_is_stored_as_such(place: Place) -> None:
 
 
 async def test_while_no_parser_can_be_run_the_post_may_come_again(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def stay_away(*_: object) -> Any:
+    async def stay_away(*_: object) -> ParserChild:
         raise ProcessGoneError
 
     await place.set_parser("device", "payload = [];")
-    for asked in ("start", "run"):
-        monkeypatch.setattr(ParserChild, asked, stay_away)
+    await registry._parsers.close()  # with the process in which it was compiled
+    monkeypatch.setattr(ParserChild, "start", stay_away)
+    registry._parsers.open()
     response = await place.post()
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "1"
