@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from common.internal_errors import InternalErrors
 from console.cookies import SESSION, delete_cookie, read_cookie
 from console.headers import SecurityHeaders
 from console.pages import Pages
@@ -39,7 +40,7 @@ def create_app(routes: Sequence[BaseRoute], sessions: Sessions, registry: Regist
             Route("/file/{path:path}", _serve_images(registry), methods=["GET"]),
             Mount("/static", _Static(directory=STATIC)),
         ],
-        middleware=[Middleware(SecurityHeaders), Middleware(_InternalErrors, failures=failures)],
+        middleware=[Middleware(SecurityHeaders), Middleware(InternalErrors, explain=failures.answer_broken)],
         exception_handlers={
             SignedOutError: failures.answer_signed_out,
             RefusedError: failures.answer_refused,
@@ -72,38 +73,18 @@ class _Failures:
         unrouted = cast("HTTPException", error)
         return self._render(request, unrouted.status_code, unrouted.detail)
 
-    def answer_broken(self, request: Request) -> Response:
+    def answer_broken(self, scope: Scope, error: Exception) -> ASGIApp:
         """Say that something went wrong, and nothing of what."""
-        return self._render(request, 500, BROKEN)
+        log.error("request.broken", route=getattr(scope.get("route"), "path", None), exc_info=error)
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._render(Request(scope), 500, BROKEN)(scope, receive, send)
+
+        return answer
 
     def _render(self, request: Request, status: int, message: str) -> Response:
         session = self._sessions.find(read_cookie(request, SESSION))
         return self._pages.render(request, "refused.html", session, status, {"status": status, "message": message})
-
-
-class _InternalErrors:
-    """Middleware: what no route expected is logged, and answered without a word about its cause."""
-
-    def __init__(self, app: ASGIApp, failures: _Failures) -> None:
-        self._app = app
-        self._failures = failures
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and catch what comes back."""
-        started = False
-
-        async def note_start(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, note_start)
-        except Exception:
-            log.exception("request.broken", route=getattr(scope.get("route"), "path", None))
-            if started:
-                raise
-            await self._failures.answer_broken(Request(scope))(scope, receive, send)
 
 
 class _Static(StaticFiles):

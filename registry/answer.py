@@ -5,9 +5,9 @@ from typing import Any, cast
 import orjson
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from registry.database import is_passing
 from registry.refusal import RefusedError, unavailable
@@ -44,6 +44,11 @@ def explain(error: Exception, route: str | None) -> RefusedError:
     return RefusedError(500, BROKEN)
 
 
+def answer_broken(scope: Scope, error: Exception) -> Response:
+    """Answer what a route did not expect."""
+    return refuse(explain(error, getattr(scope.get("route"), "path", None)))
+
+
 async def answer_refused(_: Request, error: Exception) -> Response:
     """Answer a refusal that a route raised."""
     return refuse(cast("RefusedError", error))
@@ -57,29 +62,3 @@ async def answer_unrouted(request: Request, error: Exception) -> Response:
         return refuse(RefusedError(unrouted.status_code, "There is nothing at this path"))
     message = f"{request.method} is not allowed here: use {allowed}"
     return refuse(RefusedError(unrouted.status_code, message, unrouted.headers))
-
-
-class InternalErrors:
-    """Middleware: whatever a route did not expect is logged, and answered without a word about its cause."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and catch what comes back."""
-        started = False
-
-        async def note_start(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, note_start)
-        except ClientDisconnect:
-            return
-        except Exception as error:
-            answered = explain(error, getattr(scope.get("route"), "path", None))
-            if started:
-                raise
-            await refuse(answered)(scope, receive, send)

@@ -8,7 +8,8 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from registry.answer import InternalErrors, answer_refused, answer_unrouted
+from common.internal_errors import InternalErrors
+from registry.answer import answer_broken, answer_refused, answer_unrouted
 from registry.bulk_routes import BulkAnnouncement
 from registry.openapi import create_openapi_route
 from registry.operations import Operation, create_routes
@@ -19,7 +20,7 @@ def create_app(operations: Sequence[Operation], routes: Sequence[BaseRoute]) -> 
     """Give the application of these operations, and of routes that are no part of the API."""
     app = Starlette(
         routes=[*create_routes(operations), create_openapi_route(operations), *routes],
-        middleware=[Middleware(BulkAnnouncement), Middleware(InternalErrors)],
+        middleware=[Middleware(BulkAnnouncement), Middleware(InternalErrors, explain=answer_broken)],
         exception_handlers={RefusedError: answer_refused, HTTPException: answer_unrouted},
     )
     app.router.redirect_slashes = False  # a redirect would tell a client nothing, and has no envelope
