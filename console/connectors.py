@@ -9,9 +9,9 @@ from console.forms import find_faults
 from console.parameters import read_parameters, read_parser, show_parameters, show_parser
 from console.refusal import RefusedError
 from console.registry_api import Document
+from console.removal import RemovalRoutes
 from console.shares import ShareRoutes
-from console.things import CONNECTORS, NETWORKS, confirm, list_choices, list_things, name_things, owns, pick
-from console.things import remove_thing as remove
+from console.things import CONNECTORS, NETWORKS, list_choices, list_things, name_things, owns, pick
 from console.visit import Reception, Visit
 
 _TEXTS: Final = ("name", "description", "install_text", "install_end_text", "device_annotation")
@@ -38,9 +38,13 @@ class ConnectorRoutes:
             Route("/connectors", admit(self._create), methods=["POST"]),
             Route("/connectors/{connector}", admit(self._show), methods=["GET"]),
             Route("/connectors/{connector}", admit(self._change), methods=["POST"]),
-            Route("/connectors/{connector}/remove", admit(self._ask), methods=["GET"]),
-            Route("/connectors/{connector}/remove", admit(self._remove), methods=["POST"]),
             *ShareRoutes(self._reception, CONNECTORS).routes,
+            *RemovalRoutes(
+                self._reception,
+                CONNECTORS,
+                consequence="A connector that a device has is not removed.",
+                verb="Remove the connector",
+            ).routes,
         ]
 
     async def _list(self, visit: Visit) -> Response:
@@ -68,19 +72,6 @@ class ConnectorRoutes:
             values = {**_show_values({**connector, **changes}), "parser": visit.form.text("parser")}
             return await self._render(visit, connector, values, find_faults(refused.message, _FAULTS), refused.status)
         return visit.redirect(CONNECTORS.page(connector["id"]), "The connector was saved")
-
-    async def _ask(self, visit: Visit) -> Response:
-        connector = await visit.api.get(CONNECTORS.at(visit.path("connector")))
-        return confirm(
-            visit,
-            f"Remove the connector {connector['name']}?",
-            consequence="A connector that a device has is not removed.",
-            verb="Remove the connector",
-            back=CONNECTORS.page(connector["id"]),
-        )
-
-    async def _remove(self, visit: Visit) -> Response:
-        return await remove(visit, CONNECTORS, visit.path("connector"))
 
     async def _render_list(self, visit: Visit, values: Document, faults: dict[str, str], status: int = 200) -> Response:
         networks = await list_choices(visit, NETWORKS)

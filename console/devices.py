@@ -10,8 +10,8 @@ from console.networks import preview_serial, rule_of
 from console.plot import plot_records
 from console.refusal import RefusedError
 from console.registry_api import Document
-from console.things import CONNECTORS, DEVICES, NETWORKS, confirm, list_choices, list_things, name_things, pick
-from console.things import remove_thing as remove
+from console.removal import RemovalRoutes
+from console.things import CONNECTORS, DEVICES, NETWORKS, list_choices, list_things, name_things, pick
 from console.tokens import TokenRoutes, describe_tokens, list_tokens
 from console.visit import Reception, Visit
 
@@ -44,9 +44,13 @@ class DeviceRoutes:
             Route(NEW, admit(self._create), methods=["POST"]),
             Route("/devices/{device}", admit(self._show), methods=["GET"]),
             Route("/devices/{device}", admit(self._change), methods=["POST"]),
-            Route("/devices/{device}/remove", admit(self._ask), methods=["GET"]),
-            Route("/devices/{device}/remove", admit(self._remove), methods=["POST"]),
             *TokenRoutes(self._reception, DEVICES).routes,
+            *RemovalRoutes(
+                self._reception,
+                DEVICES,
+                consequence="Its data, its tokens and its params are removed with it, for good.",
+                verb="Remove the device and its data",
+            ).routes,
         ]
 
     async def _list(self, visit: Visit) -> Response:
@@ -92,19 +96,6 @@ class DeviceRoutes:
             values = pick(changes, *_FIELDS) | {"active": changes["active"]}
             return await self._render(visit, device, values, _find_faults(refused), refused.status)
         return visit.redirect(DEVICES.page(device["id"]), "The device was saved")
-
-    async def _ask(self, visit: Visit) -> Response:
-        device = await visit.api.get(DEVICES.at(visit.path("device")))
-        return confirm(
-            visit,
-            f"Remove the device {device['name']}?",
-            consequence="Its data, its tokens and its params are removed with it, for good.",
-            verb="Remove the device and its data",
-            back=DEVICES.page(device["id"]),
-        )
-
-    async def _remove(self, visit: Visit) -> Response:
-        return await remove(visit, DEVICES, visit.path("device"))
 
     async def _render_new(
         self, visit: Visit, network: Document, values: Document, faults: dict[str, str], status: int = 200

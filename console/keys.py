@@ -9,9 +9,9 @@ from common.fields.presets import PRESETS
 from console.forms import find_faults
 from console.refusal import RefusedError
 from console.registry_api import Document
+from console.removal import RemovalRoutes
 from console.testing_keys import ExplainBody, Sample
-from console.things import KEYS, NETWORKS, confirm, list_choices, list_things, pick
-from console.things import remove_thing as remove
+from console.things import KEYS, NETWORKS, list_choices, list_things, pick
 from console.visit import Reception, Visit
 
 _TEXTS: Final = ("name", "verification_code", "network", "expire_time")
@@ -43,8 +43,12 @@ class KeyRoutes:
             Route("/keys/{key}", admit(self._show), methods=["GET"]),
             Route("/keys/{key}", admit(self._change), methods=["POST"]),
             Route("/keys/{key}/test", admit(self._test), methods=["POST"]),
-            Route("/keys/{key}/remove", admit(self._ask), methods=["GET"]),
-            Route("/keys/{key}/remove", admit(self._remove), methods=["POST"]),
+            *RemovalRoutes(
+                self._reception,
+                KEYS,
+                consequence="Whoever sends with it is refused. Uplinks that are queued under it end as dead letters.",
+                verb="Remove the key",
+            ).routes,
         ]
 
     async def _list(self, visit: Visit) -> Response:
@@ -97,20 +101,6 @@ class KeyRoutes:
         )
         values = {**_show_values(key), "verification_code": sample.field_map}
         return await self._render(visit, key, values, {}, sample=sample, test=await self._explain(sample))
-
-    async def _ask(self, visit: Visit) -> Response:
-        key = await self._find(visit)
-        return confirm(
-            visit,
-            f"Remove the authorization key {key['name']}?",
-            consequence="Whoever sends with it is refused. Uplinks that are queued under it end as dead letters.",
-            verb="Remove the key",
-            back=KEYS.page(key["id"]),
-        )
-
-    async def _remove(self, visit: Visit) -> Response:
-        key = await self._find(visit)
-        return await remove(visit, KEYS, key["id"])
 
     async def _find(self, visit: Visit) -> Document:
         """Give the key, without its token: no page needs it again."""

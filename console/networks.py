@@ -10,8 +10,9 @@ from console.forms import find_faults
 from console.parameters import read_parameters, read_parser, show_parameters, show_parser
 from console.refusal import RefusedError
 from console.registry_api import Document
+from console.removal import RemovalRoutes
 from console.shares import ShareRoutes
-from console.things import NETWORKS, confirm, list_things, owns, pick, remove_thing
+from console.things import NETWORKS, list_things, owns, pick
 from console.tokens import TokenRoutes, describe_tokens, list_tokens
 from console.visit import Reception, Visit
 
@@ -47,11 +48,15 @@ class NetworkRoutes:
             Route("/networks", admit(self._create), methods=["POST"]),
             Route("/networks/{network}", admit(self._show), methods=["GET"]),
             Route("/networks/{network}", admit(self._change), methods=["POST"]),
-            Route("/networks/{network}/remove", admit(self._ask), methods=["GET"]),
-            Route("/networks/{network}/remove", admit(self._remove), methods=["POST"]),
             Route("/serial", admit(self._preview), methods=["GET"]),
             *TokenRoutes(self._reception, NETWORKS).routes,
             *ShareRoutes(self._reception, NETWORKS).routes,
+            *RemovalRoutes(
+                self._reception,
+                NETWORKS,
+                consequence="Its tokens go with it. A network that devices, connectors or keys use is not removed.",
+                verb="Remove the network",
+            ).routes,
         ]
 
     async def _list(self, visit: Visit) -> Response:
@@ -81,19 +86,6 @@ class NetworkRoutes:
             values = {**_show_values({**network, **changes}), "parser": visit.form.text("parser")}
             return await self._render(visit, network, values, find_faults(refused.message, _FAULTS), refused.status)
         return visit.redirect(NETWORKS.page(network["id"]), "The network was saved")
-
-    async def _ask(self, visit: Visit) -> Response:
-        network = await visit.api.get(NETWORKS.at(visit.path("network")))
-        return confirm(
-            visit,
-            f"Remove the network {network['name']}?",
-            consequence="Its tokens go with it. A network that devices, connectors or keys use is not removed.",
-            verb="Remove the network",
-            back=NETWORKS.page(network["id"]),
-        )
-
-    async def _remove(self, visit: Visit) -> Response:
-        return await remove_thing(visit, NETWORKS, visit.path("network"))
 
     async def _preview(self, visit: Visit) -> Response:
         """``GET /serial``: what a rule makes of a serial that is being typed."""

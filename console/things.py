@@ -105,15 +105,6 @@ def confirm(visit: Visit, question: str, *, consequence: str, verb: str, back: s
     return visit.render("confirm.html", question=question, consequence=consequence, verb=verb, back=back)
 
 
-async def remove_thing(visit: Visit, kind: Kind, thing_id: str) -> Response:
-    """Remove one; where something still uses it, its page says what."""
-    try:
-        await visit.api.remove(kind.at(thing_id))
-    except RefusedError as refused:
-        return visit.redirect(kind.page(thing_id), f"Not removed: {refused.message}")
-    return visit.redirect(kind.pages, f"The {kind.word} was removed")
-
-
 def owns(visit: Visit, document: Document) -> bool:
     """Whether a thing is the profile's own, and not only shared with it."""
     return bool(document["profile"] == visit.profile.id)
