@@ -1,19 +1,19 @@
 """The directory that follows its file."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
-import structlog
 from structlog.typing import EventDict
 
 from common.directory.file import REFRESH_SECONDS, DirectoryError, FileDirectory
 from common.directory.source import DirectorySource
-from common.metrics import DIRECTORY_DEGRADED, REGISTRY
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("gauge")
 
 POLL_SECONDS = 0.005
 
@@ -32,19 +32,6 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "sluice.toml"
     path.write_text(text_with("first"))
     return path
-
-
-@pytest.fixture
-def logs() -> Iterator[list[EventDict]]:
-    with structlog.testing.capture_logs() as logs:
-        yield logs
-
-
-@pytest.fixture(autouse=True)
-def gauge() -> Iterator[Callable[[], float | None]]:
-    DIRECTORY_DEGRADED.set(0)
-    yield lambda: REGISTRY.get_sample_value("sluice_directory_degraded")
-    DIRECTORY_DEGRADED.set(0)
 
 
 class Clock:

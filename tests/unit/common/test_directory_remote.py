@@ -1,20 +1,20 @@
 """The directory of a registry elsewhere."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import httpx
 import orjson
 import pytest
-import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict
 
 from common.directory.fetching import DirectoryClient
 from common.directory.remote import REFRESH_SECONDS, RemoteDirectory
-from common.metrics import DIRECTORY_DEGRADED, REGISTRY
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("gauge")
 
 URL = "http://registry:8081"
 TOKEN = "directory-secret"
@@ -96,19 +96,6 @@ def look(source: RemoteDirectory, clock: Clock) -> Look:
         await source.refresh()
 
     return look
-
-
-@pytest.fixture
-def logs() -> Iterator[list[EventDict]]:
-    with structlog.testing.capture_logs() as logs:
-        yield logs
-
-
-@pytest.fixture(autouse=True)
-def gauge() -> Iterator[Callable[[], float | None]]:
-    DIRECTORY_DEGRADED.set(0)
-    yield lambda: REGISTRY.get_sample_value("sluice_directory_degraded")
-    DIRECTORY_DEGRADED.set(0)
 
 
 @asynccontextmanager
