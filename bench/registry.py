@@ -46,7 +46,7 @@ FEW = 1_000
 DEVICES_OF_A_NETWORK = 200
 CONNECTORS_NETWORKS = 10
 FIELDS = {"payload": "0011AA22BB33", "port": 10, "rssi": -70, "snr": 9.5, "fcnt": 4711}
-"""What an uplink holds beside its serial, as in bench/ingest.py: six records in all."""
+"""What an uplink holds beside its serial: six records in all."""
 
 RESOLVERS = 8
 SENDERS = 16

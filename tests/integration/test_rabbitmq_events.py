@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aio_pika
 import pytest
@@ -69,15 +70,24 @@ async def test_a_viewer_whose_connection_breaks_goes_on_seeing(
             await tell_until_seen(events, seen)
 
 
-async def test_a_process_whose_connection_breaks_goes_on_telling(
+@asynccontextmanager
+async def telling_through_a_proxy(
     engine: RabbitEventEngine, amqp_url: str, prefix: str
-) -> None:
+) -> AsyncIterator[tuple[Proxy, Events, AsyncIterator[Seen]]]:
+    """Give a process that is watched, with the way to its broker, and what the viewer sees."""
     async with (
         Proxy(amqp_url) as proxy,
         RabbitEventEngine(proxy.url, prefix).start() as events,
         engine.watch(ANNA) as seen,
     ):
         await eventually(lambda: events.watched)
+        yield proxy, events, seen
+
+
+async def test_a_process_whose_connection_breaks_goes_on_telling(
+    engine: RabbitEventEngine, amqp_url: str, prefix: str
+) -> None:
+    async with telling_through_a_proxy(engine, amqp_url, prefix) as (proxy, events, seen):
         proxy.refuse()
         await proxy.cut()
         events.publish(event(1))
@@ -88,12 +98,7 @@ async def test_a_process_whose_connection_breaks_goes_on_telling(
 async def test_telling_returns_at_once_while_the_broker_takes_nothing(
     engine: RabbitEventEngine, amqp_url: str, prefix: str
 ) -> None:
-    async with (
-        Proxy(amqp_url) as proxy,
-        RabbitEventEngine(proxy.url, prefix).start() as events,
-        engine.watch(ANNA) as seen,
-    ):
-        await eventually(lambda: events.watched)
+    async with telling_through_a_proxy(engine, amqp_url, prefix) as (proxy, events, seen):
         proxy.blackhole()
         for number in range(20_000):  # nothing is awaited: what does not fit is dropped
             events.publish(event(number, text="x" * 1_000))
