@@ -1,20 +1,63 @@
 """The pipeline as real processes, on each queue."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from tests.support.leftovers import delete_queues
+from tests.support.roles import Roles
 from tests.support.system import RETRY_STEPS, System
+
+Processes = TypeVar("Processes", System, Roles)
+
+
+@contextmanager
+def opening(create: Callable[[str, Path], Processes], queue: str, folder: Path) -> Iterator[Processes]:
+    """Give processes on a queue of their own, and leave nothing of them behind."""
+    processes = create(queue, folder)
+    yield processes
+    processes.close()
+    if queue.startswith("amqp"):
+        delete_queues(queue, processes.prefix, RETRY_STEPS)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
-def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
-    """A stub downstream, and what a test starts before it, on RabbitMQ and on SQLite."""
-    amqp_url: str | None = request.getfixturevalue("amqp_url") if request.param == "rabbitmq" else None
-    system = System(amqp_url or f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
-    yield system
-    system.close()
-    if amqp_url is not None:
-        delete_queues(amqp_url, system.prefix, RETRY_STEPS)
+def queue(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the queue is, on each engine in turn."""
+    return str(request.getfixturevalue("amqp_url")) if request.param == "rabbitmq" else in_a_file(tmp_path)
+
+
+@pytest.fixture
+def system(queue: str, tmp_path: Path) -> Iterator[System]:
+    """A stub downstream, and what a test starts before it, on each engine."""
+    with opening(System, queue, tmp_path) as system:
+        yield system
+
+
+@pytest.fixture
+def system_on_sqlite(tmp_path: Path) -> Iterator[System]:
+    """For what is the same on every queue."""
+    with opening(System, in_a_file(tmp_path), tmp_path) as system:
+        yield system
+
+
+@pytest.fixture
+def system_on_rabbitmq(amqp_url: str, tmp_path: Path) -> Iterator[System]:
+    """For what there is on RabbitMQ alone."""
+    with opening(System, amqp_url, tmp_path) as system:
+        yield system
+
+
+@pytest.fixture
+def roles(queue: str, tmp_path: Path) -> Iterator[Roles]:
+    """The registry, and what a test starts that goes by it, on each engine."""
+    with opening(Roles, queue, tmp_path) as roles:
+        yield roles
+
+
+def in_a_file(folder: Path) -> str:
+    """Give the URL of a queue in a file."""
+    return f"sqlite:{folder / 'queue.db'}"

@@ -3,8 +3,6 @@
 import asyncio
 import gzip
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -25,10 +23,9 @@ PATIENCE_SECONDS = 25.0
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[System]:
-    system = System(f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
-    yield system
-    system.close()
+def system(system_on_sqlite: System) -> System:
+    """What is tested here is the same on every queue."""
+    return system_on_sqlite
 
 
 class Connection:

@@ -1,7 +1,6 @@
 """``sluice audit`` beside real processes: it tells what is lost, what is doubled, and when it cannot tell."""
 
 import json
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,27 +9,11 @@ import aio_pika
 import httpx
 import pytest
 
-from tests.support.leftovers import delete_queues
 from tests.support.processes import Process
-from tests.support.system import AUTHORIZATION, RETRY_STEPS, System
+from tests.support.system import AUTHORIZATION, System
 from tests.support.waiting import eventually
 
 BALANCED, OUT_OF_BALANCE, CANNOT_TELL = 0, 1, 2
-
-
-@pytest.fixture
-def system_on_sqlite(tmp_path: Path) -> Iterator[System]:
-    system = System(f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
-    yield system
-    system.close()
-
-
-@pytest.fixture
-def system_on_rabbitmq(amqp_url: str, tmp_path: Path) -> Iterator[System]:
-    system = System(amqp_url, tmp_path)
-    yield system
-    system.close()
-    delete_queues(amqp_url, system.prefix, RETRY_STEPS)
 
 
 def audit(system: System, *arguments: str) -> tuple[int, dict[str, Any]]:

@@ -3,27 +3,13 @@
 import json
 import re
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.support.console import Running, Visitor
-from tests.support.leftovers import delete_queues
 from tests.support.roles import PROFILE_TOKEN, Roles
-from tests.support.system import RETRY_STEPS
 from tests.support.waiting import eventually
-
-
-@pytest.fixture(params=[pytest.param("rabbitmq", marks=pytest.mark.rabbitmq), "sqlite"])
-def roles(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Roles]:
-    amqp_url: str | None = request.getfixturevalue("amqp_url") if request.param == "rabbitmq" else None
-    roles = Roles(amqp_url or f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
-    yield roles
-    roles.close()
-    if amqp_url is not None:
-        delete_queues(amqp_url, roles.prefix, RETRY_STEPS)
 
 
 async def test_a_dead_letter_is_found_mended_and_replayed_across_processes(roles: Roles) -> None:

@@ -1,28 +1,22 @@
 """Dead letters as an operator deals with them, through real processes on both engines. Imports nothing of Sluice."""
 
 import signal
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.leftovers import delete_queues
 from tests.support.processes import Process
-from tests.support.system import AUTHORIZATION, LORAWAN_AUTHORIZATION, RETRY_STEPS, System
+from tests.support.system import AUTHORIZATION, LORAWAN_AUTHORIZATION, System
 from tests.support.waiting import eventually
 
 
-@pytest.fixture(params=["sqlite", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
-def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
-    amqp_url = request.getfixturevalue("amqp_url") if request.param == "rabbitmq" else None
-    system = System(amqp_url or f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
-    system.environment["SLUICE_RESOLVER_UNKNOWN_TTL"] = "0.01"  # a device that was created is found at once
-    yield system
-    system.close()
-    if amqp_url:
-        delete_queues(amqp_url, system.prefix, RETRY_STEPS)
+@pytest.fixture
+def system(system: System) -> System:
+    """A device that was created is found at once."""
+    system.environment["SLUICE_RESOLVER_UNKNOWN_TTL"] = "0.01"
+    return system
 
 
 def post(ingest: Process, *serials: str) -> list[str]:

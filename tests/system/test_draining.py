@@ -2,8 +2,6 @@
 
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,10 +12,9 @@ from tests.support.waiting import eventually
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[System]:
-    system = System(f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
-    yield system
-    system.close()
+def system(system_on_sqlite: System) -> System:
+    """What is tested here is the same on every queue."""
+    return system_on_sqlite
 
 
 def post(client: httpx.Client, ingest: Process) -> httpx.Response:

@@ -4,8 +4,6 @@ import asyncio
 import base64
 import json
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,14 +19,6 @@ SECRETS = (AUTHORIZATION, LORAWAN_AUTHORIZATION, NETWORK_TOKEN)
 @pytest.fixture(params=["good", "flaky"])
 def stub_mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture
-def system_on_sqlite(tmp_path: Path) -> Iterator[System]:
-    """For what is the same on every queue."""
-    system = System(f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
-    yield system
-    system.close()
 
 
 def post(ingest: Process, body: Any, *, authorization: str = AUTHORIZATION, path: str = "/uplink") -> httpx.Response:

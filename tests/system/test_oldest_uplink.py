@@ -1,28 +1,14 @@
 """How long the oldest uplink waits, as Prometheus sees it, on both engines. Imports nothing of Sluice."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
-import pytest
 
-from tests.support.leftovers import delete_queues
 from tests.support.processes import Process
-from tests.support.system import AUTHORIZATION, RETRY_STEPS, System
+from tests.support.system import AUTHORIZATION, System
 from tests.support.waiting import eventually
 
 WITHIN = 60.0
-
-
-@pytest.fixture(params=[pytest.param("rabbitmq", marks=pytest.mark.rabbitmq), "sqlite"])
-def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
-    amqp_url: str | None = request.getfixturevalue("amqp_url") if request.param == "rabbitmq" else None
-    system = System(amqp_url or f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
-    yield system
-    system.close()
-    if amqp_url is not None:
-        delete_queues(amqp_url, system.prefix, RETRY_STEPS)
 
 
 def post(ingest: Process) -> None:

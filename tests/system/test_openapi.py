@@ -1,8 +1,6 @@
 """What the ingest says about itself is true: schemathesis tries it on a real process. Imports nothing of Sluice."""
 
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -23,10 +21,9 @@ CHECKS = (
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[System]:
-    system = System(f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
-    yield system
-    system.close()
+def system(system_on_sqlite: System) -> System:
+    """What is tested here is the same on every queue."""
+    return system_on_sqlite
 
 
 @pytest.mark.timeout(400)

@@ -1,30 +1,17 @@
 """The registry as a process of its own, and the others that go by it over HTTP. Imports nothing of Sluice."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.leftovers import delete_queues
 from tests.support.processes import Process
 from tests.support.roles import DIRECTORY_TOKEN, PROFILE_TOKEN, Roles
-from tests.support.system import RETRY_STEPS
 from tests.support.waiting import eventually
 
 IN_FORCE_SECONDS = 5.0
 """Within this time every process knows what was changed in the registry."""
-
-
-@pytest.fixture(params=[pytest.param("rabbitmq", marks=pytest.mark.rabbitmq), "sqlite"])
-def roles(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Roles]:
-    amqp_url: str | None = request.getfixturevalue("amqp_url") if request.param == "rabbitmq" else None
-    roles = Roles(amqp_url or f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
-    yield roles
-    roles.close()
-    if amqp_url is not None:
-        delete_queues(amqp_url, roles.prefix, RETRY_STEPS)
 
 
 def ready(process: Process) -> tuple[int, list[str]]:

@@ -6,18 +6,16 @@ Imports nothing of Sluice.
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.leftovers import delete_queues
 from tests.support.processes import Process
 from tests.support.proxy import Proxy
-from tests.support.system import AUTHORIZATION, RETRY_STEPS, System
+from tests.support.system import AUTHORIZATION, System
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(600)
@@ -30,16 +28,6 @@ PACE_SECONDS = 0.1
 START_SECONDS = 120.0
 DRAIN_SECONDS = "600"
 """Far longer than the balancer takes to notice; a second signal ends it, so that no test depends on the time."""
-
-
-@pytest.fixture(params=[pytest.param("rabbitmq", marks=pytest.mark.rabbitmq), "sqlite"])
-def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
-    amqp_url: str | None = request.getfixturevalue("amqp_url") if request.param == "rabbitmq" else None
-    system = System(amqp_url or f"sqlite:{tmp_path / 'queue.db'}", tmp_path)
-    yield system
-    system.close()
-    if amqp_url is not None:
-        delete_queues(amqp_url, system.prefix, RETRY_STEPS)
 
 
 @dataclass

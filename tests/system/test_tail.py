@@ -23,22 +23,6 @@ LATE_SECONDS = 90.0
 """For what takes some ten seconds on a machine that has nothing else to do."""
 
 
-@pytest.fixture(params=[pytest.param("rabbitmq", marks=pytest.mark.rabbitmq), "sqlite"])
-def queue(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "rabbitmq":
-        return str(request.getfixturevalue("amqp_url"))
-    return f"sqlite:{tmp_path / 'queue.db'}"
-
-
-@pytest.fixture
-def system(queue: str, tmp_path: Path) -> Iterator[System]:
-    system = System(queue, tmp_path)
-    yield system
-    system.close()
-    if queue.startswith("amqp"):
-        delete_queues(queue, system.prefix, RETRY_STEPS)
-
-
 @pytest.fixture
 def system_on_own_broker(own_broker: BrokerContainer, tmp_path: Path) -> Iterator[System]:
     system = System(own_broker.url, tmp_path)
