@@ -19,6 +19,7 @@ from common.directory.source import DirectorySource
 from common.events.engine import NO_EVENTS, Events
 from common.health import Health
 from common.queue.protocol import Queue
+from common.queue_watch import watch_queue
 from common.role import Role
 from common.serving import ServingOptions, allow_connections, bind, serve_http
 from common.settings import Settings
@@ -43,7 +44,7 @@ async def run_role(settings: Settings, create: CreateRole) -> None:
         open_settings_events(settings, name) as events,
     ):
         role = create(settings, queue, directory, events)
-        await run_until_stopped(settings, directory, [role], events, on_hangup=directory.reload)
+        await run_until_stopped(settings, directory, [role], events, queue=queue, on_hangup=directory.reload)
 
 
 async def run_until_stopped(
@@ -52,10 +53,13 @@ async def run_until_stopped(
     roles: Sequence[Role],
     events: Events = NO_EVENTS,
     *,
+    queue: Queue | None = None,
     on_hangup: Callable[[], None] = lambda: None,
     meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
     """Run the roles until SIGTERM or SIGINT; SIGHUP calls ``on_hangup``, and ``meanwhile`` runs beside them once.
+
+    ``queue`` is the one that the process's metrics tell about, once however many roles share it.
 
     Raises PortUnavailableError, TlsError and TracesUnusableError before anything starts.
     """
@@ -73,6 +77,8 @@ async def run_until_stopped(
             background = [tasks.create_task(_drain(stop, [role.health for role in roles], settings.drain_delay))]
             if directory is not None:
                 background.append(tasks.create_task(directory.watch()))
+            if queue is not None:
+                background.append(tasks.create_task(watch_queue(queue)))
             if meanwhile is not None:
                 background.append(tasks.create_task(meanwhile()))
             running = [

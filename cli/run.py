@@ -57,6 +57,7 @@ async def run_with_registry(settings: Settings, meanwhile: Meanwhile | None = No
             directory,
             [ingest, worker, registry, console],
             events,
+            queue=queue,
             meanwhile=None if meanwhile is None else lambda: meanwhile(running),
         )
 
@@ -69,4 +70,4 @@ async def run_with_directory(settings: Settings) -> None:
         open_settings_events(settings, "run") as events,
     ):
         roles = [create(settings, queue, directory, events) for create in (Ingest, Worker)]
-        await run_until_stopped(settings, directory, roles, events, on_hangup=directory.reload)
+        await run_until_stopped(settings, directory, roles, events, queue=queue, on_hangup=directory.reload)

@@ -9,7 +9,6 @@ from common.events.engine import NO_EVENTS, Events
 from common.events.telling import UplinkEvents
 from common.health import Health
 from common.queue.protocol import Queue
-from common.queue_watch import watch_queue
 from common.settings import Settings
 from ingest.acceptance import Acceptance
 from ingest.openapi import build_openapi
@@ -22,7 +21,6 @@ class Ingest:
     def __init__(
         self, settings: Settings, queue: Queue, directory: DirectorySource, events: Events = NO_EVENTS
     ) -> None:
-        self._queue = queue
         self._directory = directory
         telling = UplinkEvents(events, directory)
         self._acceptance = Acceptance(
@@ -43,7 +41,7 @@ class Ingest:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Watch the queue until ``stopping`` is set; ready from the first confirm on."""
-        watching = asyncio.create_task(self._watch())
+        watching = asyncio.create_task(self._acceptance.watch())
         proving = asyncio.create_task(self._prove_readiness())
         stopped = asyncio.create_task(stopping.wait())
         await asyncio.wait({watching, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -52,11 +50,6 @@ class Ingest:
         await asyncio.wait({watching, proving})
         if not watching.cancelled():
             watching.result()
-
-    async def _watch(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._acceptance.watch())
-            tasks.create_task(watch_queue(self._queue))
 
     async def wait_until_ready(self) -> None:
         """Return once the queue has confirmed that it takes messages."""

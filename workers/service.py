@@ -12,7 +12,6 @@ from common.events.engine import NO_EVENTS, Events
 from common.events.telling import UplinkEvents
 from common.health import Health, create_health_routes
 from common.queue.protocol import Queue, QueueUnavailableError
-from common.queue_watch import watch_queue
 from common.settings import Settings
 from workers.breaker import Breaker
 from workers.consumer import Consumer
@@ -84,12 +83,11 @@ class Worker:
                 uplinks_in_hand=settings.uplinks_in_hand,
                 hurry=lambda: self._hurry(posting),
             )
-            watching = [asyncio.create_task(self._note_queue()), asyncio.create_task(watch_queue(self._queue))]
+            noting = asyncio.create_task(self._note_queue())
             try:
                 await consumer.run(stopping, grace=settings.shutdown_timeout)
             finally:
-                for task in watching:
-                    task.cancel()
+                noting.cancel()
                 await downstream.breaker.stop()
 
     def _hurry(self, posting: Posting) -> None:
