@@ -42,6 +42,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._running: RequestResponseCycle | None = None
+        self._idle_since: float | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
         self._is_read_out = False
         self._has_message_ended = False
 
@@ -57,13 +59,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock, and tell the request that is being answered: uvicorn tells the newest one alone."""
         self._stop_timer()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
         self.pipeline.clear()
         self._end_running()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse, and count what belongs to a head that has not ended yet."""
-        self._unset_keepalive_if_required()
+        self._idle_since = None
         if self._is_read_out:
             return
         self._has_message_ended = False
@@ -73,17 +77,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._read_without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse_head(400, Reason.BODY_MALFORMED, "The request is not valid HTTP")
+        if self._head_is_open and self._head_timer is None:
+            self._start_timer()
         if self._head_is_open and not self._has_message_ended:  # else the data began with a body, of whatever size
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
                 self._refuse_head(431, Reason.BODY_TOO_LARGE, f"The headers are larger than {HEAD_BYTES} bytes")
 
     def on_message_begin(self) -> None:
-        """Begin to count and to time a head."""
+        """Begin to count a head; it is timed unless it ends in what has come of it already."""
         self._head_is_open = True
         self._head_bytes = 0
-        if self._head_timer is None:
-            self._start_timer()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -93,13 +97,45 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= PIPELINE_REQUESTS:
             raise httptools.HttpParserError("too many requests were sent ahead of their answers")
         if not self.parser.should_upgrade():
-            super().on_headers_complete()
+            self.begin_request()
 
     def on_message_complete(self) -> None:
         """The request is whole, unless it is one that is about to be read again."""
         self._has_message_ended = True
         if not self.parser.should_upgrade():
-            super().on_message_complete()
+            self.end_request()
+
+    def begin_request(self) -> None:
+        """Hand the request to the application; its body may be yet to come."""
+        super().on_headers_complete()
+
+    def end_request(self) -> None:
+        """Tell the application that its request is whole."""
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or wait for one.
+
+        uvicorn makes a timer for each wait and cancels it; here one timer for each connection looks when it is due.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        now = self.loop.time()
+        due = (now if self._idle_since is None else self._idle_since) + self.timeout_keep_alive
+        if due <= now:
+            self.transport.close()
+        else:
+            self._idle_timer = self.loop.call_at(due, self._close_if_idle)
 
     def _read_without_upgrade(self, rest: bytes) -> None:
         """Read a request again without its wish for another protocol, which a server may ignore.

@@ -6,11 +6,13 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from common.direct_http import DirectApp, DirectHttpProtocol
 from common.http_protocol import HEAD_SECONDS, BoundedHttpProtocol
 from common.tracing import TracedApp
 
@@ -37,9 +39,10 @@ log = structlog.get_logger()
 class _Server(uvicorn.Server):
     """The process has one owner of signals (cli/process.py), and it is not the server."""
 
-    def __init__(self, config: uvicorn.Config, connections_limit: int) -> None:
+    def __init__(self, config: uvicorn.Config, connections_limit: int, direct: DirectApp | None) -> None:
         super().__init__(config)
         self.connections_limit = connections_limit
+        self._direct = direct
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen as uvicorn does, but bound the handshake of TLS and its end: asyncio gives them 60 s and 30 s."""
@@ -64,7 +67,8 @@ class _Server(uvicorn.Server):
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
 
     def _create_protocol(self) -> BoundedHttpProtocol:
-        return BoundedHttpProtocol(
+        protocol = BoundedHttpProtocol if self._direct is None else partial(DirectHttpProtocol, app=self._direct)
+        return protocol(
             config=self.config,
             server_state=self.server_state,
             app_state={},
@@ -152,6 +156,7 @@ async def serve_http(
             ssl_context_factory=None if tls is None else lambda *_: tls,
         ),
         options.connections_limit,
+        app if isinstance(app, DirectApp) and not options.traced else None,
     )
     host, port = listener.getsockname()[:2]
     scheme = "http" if tls is None else "https"

@@ -11,6 +11,7 @@ The gate: when the queue does not confirm in time, waiting longer helps nobody. 
 import asyncio
 import time
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import structlog
@@ -56,6 +57,7 @@ log = structlog.get_logger()
 class _Waiting:
     """One request on its way into the queue."""
 
+    batch: UplinkBatch
     envelope: bytes
     uplinks: int
     since: float
@@ -98,14 +100,16 @@ class Acceptance:
         """Why requests are refused at the moment, or None."""
         return self._closed_because
 
-    async def accept(self, batch: UplinkBatch) -> None:
-        """Return when the queue has the batch durably.
+    def accept(self, batch: UplinkBatch) -> asyncio.Future[None]:
+        """Give what is done when the queue has the batch durably.
 
-        Raises :class:`RefusedError` (503) after waiting here for a free publish, and then for the confirm, each at most
-        the confirm timeout; the batch may be in the queue all the same then.
+        It fails with :class:`RefusedError` (503) after waiting for a free publish, and then for the confirm, each at
+        most the confirm timeout; the batch may be in the queue all the same then. Raises the same at once for a batch
+        that would only be in the way.
         """
         self.refuse_if_overloaded()
         waiting = _Waiting(
+            batch=batch,
             envelope=encode_envelope(batch.to_envelope()),
             uplinks=len(batch.items),
             since=time.monotonic(),
@@ -115,14 +119,7 @@ class Acceptance:
         self._unconfirmed += 1
         self._unconfirmed_bytes += len(waiting.envelope)
         self._flush_soon()
-        try:
-            await waiting.confirmed
-        finally:
-            self._unconfirmed -= 1
-            self._unconfirmed_bytes -= len(waiting.envelope)
-        metrics.UPLINKS_ACCEPTED.inc(waiting.uplinks)
-        if self._events.watched:
-            tell_accepted(self._events, batch)
+        return waiting.confirmed
 
     async def watch(self) -> None:
         """Probe the queue while the gate is closed, and compare its depth with the limit; runs until cancelled."""
@@ -165,7 +162,9 @@ class Acceptance:
         """Refuse what has waited here for as long as a confirm may take: its sender would soon give up."""
         oldest = time.monotonic() - self._confirm_timeout
         while self._waiting and self._waiting[0].since < oldest:
-            _fail([self._waiting.popleft()], self._overloaded("too many requests are waiting for it"))
+            late = [self._waiting.popleft()]
+            self._let_go(late)
+            _fail(late, self._overloaded("too many requests are waiting for it"))
 
     def _take_frame(self) -> list[_Waiting]:
         """Take what waits, in order, up to the bounds of a frame; never nothing."""
@@ -196,17 +195,31 @@ class Acceptance:
             log.exception("frame.broken")
         else:
             self._note_confirm(len(frame), time.monotonic() - began)
-            for waiting in frame:
-                if waiting.confirmed.done():  # it was answered 503 meanwhile, or nobody waits for the answer any more
-                    metrics.UPLINKS_UNCONFIRMED.inc(waiting.uplinks)
-                else:
-                    waiting.confirmed.set_result(None)
+            self._confirm(frame)
         finally:
             late.cancel()
+            self._let_go(frame)
             if not all(waiting.confirmed.done() for waiting in frame):
                 _fail(
                     frame, RefusedError(Reason.INTERNAL_ERROR, "Internal error: the request may not have been stored")
                 )
+
+    def _confirm(self, frame: list[_Waiting]) -> None:
+        accepted = 0
+        for waiting in frame:
+            if waiting.confirmed.done():  # it was answered 503 meanwhile, or nobody waits for the answer any more
+                metrics.UPLINKS_UNCONFIRMED.inc(waiting.uplinks)
+                continue
+            accepted += waiting.uplinks
+            waiting.confirmed.set_result(None)
+            if self._events.watched:
+                tell_accepted(self._events, waiting.batch)
+        metrics.UPLINKS_ACCEPTED.inc(accepted)
+
+    def _let_go(self, ended: Collection[_Waiting]) -> None:
+        """Count what neither waits nor is being published any more."""
+        self._unconfirmed -= len(ended)
+        self._unconfirmed_bytes -= sum(len(waiting.envelope) for waiting in ended)
 
     def _note_confirm(self, requests: int, seconds: float) -> None:
         metrics.FRAMES_PUBLISHED.inc()
@@ -220,6 +233,7 @@ class Acceptance:
         self._closed_because = why
         self._gate_closed.set()
         metrics.GATE_CLOSED.set(1)
+        self._let_go(self._waiting)
         _fail([*frame, *self._waiting], self._away(why))
         self._waiting.clear()
 

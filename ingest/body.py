@@ -43,6 +43,15 @@ async def read_body(receive: Receive, *, coding: str, limit: int, seconds: float
         ) from None
 
 
+def read_whole(body: bytes, *, coding: str, limit: int) -> bytes:
+    """Decode a body that came in one piece; raises as :func:`read_body` does."""
+    if not coding and len(body) <= limit:
+        return body
+    decoder = _create_decoder(coding, limit)
+    decoder.feed(body)
+    return decoder.finish()
+
+
 def _create_decoder(coding: str, limit: int) -> "_Plain":
     match coding.strip().lower():
         case "" | "identity":

@@ -173,11 +173,11 @@ def _check_items(items: Sequence[tuple[int, Item]], query: Query, field_map: Fie
     if strangers:
         explained = [f"no JSON object: it is {_name_type(item)}" for _, item in strangers[:EXPLAINED_ITEMS]]
         raise _refuse_items(Reason.ITEM_NOT_OBJECT, [index for index, _ in strangers], explained, len(items))
-    serials = [(index, find_serial(field_map, item, query)) for index, item in items]
     missing = [
         (index, found)
-        for index, found in serials
-        if isinstance(found, Missing) and find_set_aside(field_map, found.item, query) is None
+        for index, item in items
+        if isinstance(found := find_serial(field_map, item, query), Missing)
+        and find_set_aside(field_map, item, query) is None
     ]
     if missing:
         explained = [missing_one.message for _, missing_one in missing[:EXPLAINED_ITEMS]]

@@ -1,9 +1,11 @@
 """HTTP in, answer out; nothing else. ``POST /uplink`` is plain ASGI, because routing costs 40 % on the hot path."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import orjson
 import structlog
@@ -15,6 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common import metrics
+from common.direct_http import Answer, WholeRequest
 from common.directory.model import AuthorizationKey
 from common.directory.source import DirectorySource
 from common.events.telling import UNHEARD, UplinkEvents
@@ -23,7 +26,7 @@ from common.logs import LogBudget
 from common.reason import Reason
 from ingest.acceptance import Acceptance
 from ingest.auth import authenticate
-from ingest.body import SenderGoneError, read_body
+from ingest.body import SenderGoneError, read_body, read_whole
 from ingest.events import tell_refused
 from ingest.openapi import Document
 from ingest.rate import RateLimit
@@ -46,6 +49,18 @@ class Limits:
     seconds: float
 
 
+class _Sender(NamedTuple):
+    """Who sends a request, and what its head says."""
+
+    key: AuthorizationKey
+    query: dict[str, str | list[str]]
+    headers: Mapping[bytes, bytes]
+
+    @property
+    def content_encoding(self) -> str:
+        return _text(self.headers, b"content-encoding") or ""
+
+
 class UplinkEndpoint:
     """``POST /uplink``: authenticate, read, validate, enqueue, answer."""
 
@@ -62,23 +77,38 @@ class UplinkEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
         try:
-            batch = await self._read(scope, receive)
+            sender = self._admit(scope)
+            body = await read_body(
+                receive, coding=sender.content_encoding, limit=self._limits.body, seconds=self._limits.seconds
+            )
+            batch = self._read(sender, body)
             await self._acceptance.accept(batch)
-        except RefusedError as refused:
-            self._note_refusal(refused)
-            if self._events.watched:
-                tell_refused(self._events, refused, self._find_sender(scope))
-            await _answer_refusal(send, refused)
         except SenderGoneError:
             return
-        except Exception:
-            log.exception("request.broken")
-            metrics.REQUESTS_REFUSED.labels(Reason.INTERNAL_ERROR).inc()
-            await _answer_refusal(send, RefusedError(Reason.INTERNAL_ERROR, INTERNAL_ERROR_MESSAGE))
+        except Exception as error:  # noqa: BLE001 - the sender is to get an answer, and the log the error
+            answer = self._refuse(error, scope)
         else:
-            await _answer_accepted(send, batch)
+            answer = _encode_acceptance(batch)
+        await Response(answer.body, answer.status, answer.headers, media_type="application/json")(scope, receive, send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> UplinkBatch:
+    def take(self, request: WholeRequest) -> None:
+        """Answer one request that is there as a whole, as :meth:`__call__` does those that are yet to come."""
+        try:
+            sender = self._admit(request.head)
+            body = read_whole(request.whole_body, coding=sender.content_encoding, limit=self._limits.body)
+            batch = self._read(sender, body)
+            confirmed = self._acceptance.accept(batch)
+        except Exception as error:  # noqa: BLE001 - the sender is to get an answer, and the log the error
+            request.answer(self._refuse(error, request.head))
+        else:
+            confirmed.add_done_callback(partial(self._answer_confirmed, request, batch))
+
+    def _answer_confirmed(self, request: WholeRequest, batch: UplinkBatch, confirmed: asyncio.Future[None]) -> None:
+        error = confirmed.exception()
+        request.answer(_encode_acceptance(batch) if error is None else self._refuse(error, request.head))
+
+    def _admit(self, scope: Scope) -> _Sender:
+        """Find out who sends, and whether they may: nothing of this takes the body."""
         if scope["method"] != "POST":
             raise RefusedError(
                 Reason.METHOD_NOT_ALLOWED, f"{scope['method']} is not allowed here: use POST", headers={"Allow": "POST"}
@@ -89,12 +119,10 @@ class UplinkEndpoint:
         self._rate.take(key)
         self._acceptance.refuse_if_overloaded()
         query.pop("authorization", None)
-        body = await read_body(
-            receive,
-            coding=_text(headers, b"content-encoding") or "",
-            limit=self._limits.body,
-            seconds=self._limits.seconds,
-        )
+        return _Sender(key, query, headers)
+
+    def _read(self, sender: _Sender, body: bytes) -> UplinkBatch:
+        key, query, headers = sender.key, sender.query, sender.headers
         check_content_type(_text(headers, b"content-type") or "", body)
         return UplinkBatch(
             key=key,
@@ -104,6 +132,16 @@ class UplinkEndpoint:
             items=parse_items(body, query, key.field_map, limit=self._limits.items),
             trace=read_trace(headers),
         )
+
+    def _refuse(self, error: BaseException, scope: Scope) -> Answer:
+        if not isinstance(error, RefusedError):
+            log.error("request.broken", exc_info=error)
+            metrics.REQUESTS_REFUSED.labels(Reason.INTERNAL_ERROR).inc()
+            return _encode_refusal(RefusedError(Reason.INTERNAL_ERROR, INTERNAL_ERROR_MESSAGE))
+        self._note_refusal(error)
+        if self._events.watched:
+            tell_refused(self._events, error, self._find_sender(scope))
+        return _encode_refusal(error)
 
     def _find_sender(self, scope: Scope) -> AuthorizationKey | None:
         """Say whose request was refused, as far as that is known."""
@@ -125,8 +163,26 @@ class UplinkEndpoint:
             )
 
 
-def create_app(uplink: UplinkEndpoint, health: Health, openapi: Document) -> ASGIApp:
-    """Give the ingest's ASGI application: ``/uplink`` itself, and Starlette for the rest."""
+class IngestApp:
+    """The ingest's application: ``/uplink`` itself, and Starlette for the rest."""
+
+    direct_path = b"/uplink"
+
+    def __init__(self, uplink: UplinkEndpoint, others: ASGIApp) -> None:
+        self._uplink = uplink
+        self._others = others
+        self.take = uplink.take
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request by ASGI."""
+        if scope["type"] == "http" and scope["path"] == "/uplink":
+            await self._uplink(scope, receive, send)
+        else:
+            await self._others(scope, receive, send)
+
+
+def create_app(uplink: UplinkEndpoint, health: Health, openapi: Document) -> IngestApp:
+    """Put the ingest's application together."""
     described = orjson.dumps(openapi)
 
     async def openapi_json(_: Request) -> Response:
@@ -142,14 +198,7 @@ def create_app(uplink: UplinkEndpoint, health: Health, openapi: Document) -> ASG
         exception_handlers={HTTPException: _answer_http_exception},
     )
     others.router.redirect_slashes = False  # it would send the sender to whatever its Host header says
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == "/uplink":
-            await uplink(scope, receive, send)
-        else:
-            await others(scope, receive, send)
-
-    return app
+    return IngestApp(uplink, others)
 
 
 async def _running(_: Request) -> Response:
@@ -166,35 +215,24 @@ async def _answer_http_exception(request: Request, exception: Exception) -> Resp
         refused = RefusedError(
             Reason.PATH_UNKNOWN, f"There is nothing at {request.url.path}; uplinks go to POST /uplink"
         )
-    return Response(_refusal_body(refused), refused.status, refused.headers, media_type="application/json")
+    answer = _encode_refusal(refused)
+    return Response(answer.body, answer.status, answer.headers, media_type="application/json")
 
 
-async def _answer_accepted(send: Send, batch: UplinkBatch) -> None:
+def _encode_acceptance(batch: UplinkBatch) -> Answer:
     count = len(batch.items)
     result = f"{count} uplink{'' if count == 1 else 's'} accepted"
-    await _answer(send, 202, orjson.dumps({"status": True, "result": result, "group": batch.group}))
+    return Answer(202, orjson.dumps({"status": True, "result": result, "group": batch.group}))
 
 
-async def _answer_refusal(send: Send, refused: RefusedError) -> None:
-    await _answer(send, refused.status, _refusal_body(refused), refused.headers)
-
-
-def _refusal_body(refused: RefusedError) -> bytes:
+def _encode_refusal(refused: RefusedError) -> Answer:
     document: dict[str, Any] = {
         "status": False,
         "message": refused.message,
         "reason": refused.reason,
         **refused.details,
     }
-    return orjson.dumps(document)
-
-
-async def _answer(send: Send, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-    lines = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    if headers:
-        lines += [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": lines})
-    await send({"type": "http.response.body", "body": body})
+    return Answer(refused.status, orjson.dumps(document), refused.headers)
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

@@ -137,11 +137,7 @@ def _find_common(wanted: WantedField, read: Callable[[object], T | None], item: 
 def _first_usable(
     wanted: WantedField, read: Callable[[object], T | None], fields: Mapping[str, Any]
 ) -> tuple[T, Path] | None:
-    ranks = wanted.ranks
-    candidates = [key for key in fields if key.lower() in ranks]
-    if len(candidates) > 1:
-        candidates.sort(key=lambda key: ranks[key.lower()])
-    for key in candidates:
+    for key in wanted.candidates[tuple(fields)]:
         if (value := read(fields[key])) is not None:
             return value, (key,)
     return None

@@ -1,7 +1,7 @@
 """The fields that every uplink is searched for: their common names, and what values they may hold."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from common.fields.number import read_number
 
@@ -9,18 +9,47 @@ INTEGER_BITS = 64
 """Integers of JSON have at most these; a longer one has already lost its last digits."""
 
 
+SHAPES = 1_000
+"""Of objects, whose candidates are remembered for each wanted field: a network server sends a handful."""
+
+SHAPE_CHARACTERS = 2_000
+"""Of an object's keys together; the candidates of a larger one are found anew each time."""
+
+
+class _Candidates(dict[tuple[str, ...], tuple[str, ...]]):
+    """Which keys of an object may hold the field, first to last, by all of its keys in their order."""
+
+    def __init__(self, ranks: Mapping[str, int]) -> None:
+        super().__init__()
+        self._ranks = ranks
+
+    def __missing__(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        ranks = self._ranks
+        candidates = sorted((key for key in keys if key.lower() in ranks), key=lambda key: ranks[key.lower()])
+        if sum(map(len, keys)) <= SHAPE_CHARACTERS:
+            if len(self) >= SHAPES:
+                self.clear()
+            self[keys] = tuple(candidates)
+        return tuple(candidates)
+
+
 @dataclass(frozen=True, slots=True)
 class WantedField:
     """One of the fields that a map finds.
 
     ``usable`` says what it may hold, to the sender. ``ranks`` are the common names in lower case and the order in which
-    they are tried.
+    they are tried. ``candidates`` gives, by the keys of an object, those that bear one of these names, in that order:
+    the objects of a fleet have the same keys again and again.
     """
 
     name: str
     usable: str
     common_names: tuple[str, ...]
     ranks: Mapping[str, int]
+    candidates: Mapping[tuple[str, ...], tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "candidates", _Candidates(self.ranks))
 
 
 def _want(name: str, usable: str, common_names: str) -> WantedField:

@@ -10,6 +10,7 @@ import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common import http_protocol
+from common.direct_http import Answer, WholeRequest
 from common.serving import PortUnavailableError, ServingOptions, bind, serve_http
 from tests.support.waiting import eventually
 
@@ -26,6 +27,25 @@ async def app(_: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+class EchoingDirectly:
+    """The same, which also takes requests that came whole, and says in a header of its answer that it did."""
+
+    direct_path = b"/uplink"
+
+    def __init__(self) -> None:
+        self.held: list[WholeRequest] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+
+    def take(self, request: WholeRequest) -> None:
+        if self.held is None:
+            answer = Answer(202, request.whole_body, {"Taken": "whole"})
+            asyncio.get_running_loop().call_soon(request.answer, answer)
+        else:
+            self.held.append(request)
+
+
 @asynccontextmanager
 async def serving(app: ASGIApp = app, *, connections_limit: int = 100) -> AsyncIterator[int]:
     """Serve on a free port; give it."""
@@ -40,9 +60,21 @@ async def serving(app: ASGIApp = app, *, connections_limit: int = 100) -> AsyncI
     await server
 
 
+@pytest.fixture(params=["asgi", "direct"])
+async def port(request: pytest.FixtureRequest) -> AsyncIterator[int]:
+    """What holds for a server holds whichever way its requests take."""
+    async with serving(app if request.param == "asgi" else EchoingDirectly()) as port:
+        yield port
+
+
 @pytest.fixture
-async def port() -> AsyncIterator[int]:
-    async with serving() as port:
+def directly() -> EchoingDirectly:
+    return EchoingDirectly()
+
+
+@pytest.fixture
+async def direct_port(directly: EchoingDirectly) -> AsyncIterator[int]:
+    async with serving(directly) as port:
         yield port
 
 
@@ -173,6 +205,116 @@ async def test_connections_above_the_limit_are_answered_503_until_others_end() -
 
 async def is_accepted(port: int) -> bool:
     return (await talk(port, LAST_REQUEST)).startswith(b"HTTP/1.1 202")
+
+
+# Requests that came whole
+
+WHOLE = b"taken: whole"
+CHUNKED = b"POST /uplink HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n"
+
+
+async def exchange(port: int, *parts: bytes) -> bytes:
+    """Send, and give the answer with the body ``ab``; the connection stays open until then."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for part in parts:
+        writer.write(part)
+        await writer.drain()
+        await talk(port, LAST_REQUEST)  # when this is answered, everything before it has been read
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nab"), 10)
+    writer.close()
+    return answer
+
+
+@pytest.mark.parametrize(
+    "request_", [REQUEST + b"\r\nab", REQUEST.replace(b"/uplink", b"/uplink?a=b") + b"\r\nab", CHUNKED]
+)
+async def test_a_request_in_one_piece_is_taken_whole(direct_port: int, request_: bytes) -> None:
+    answer = await exchange(direct_port, request_)
+    assert WHOLE in answer
+    assert b"\r\ndate: " in answer
+    assert b"\r\ncontent-length: 2\r\n" in answer
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (REQUEST + b"\r\n", b"ab"),
+        (REQUEST + b"\r\na", b"b"),
+        (REQUEST.replace(b"/uplink", b"/uplinks") + b"\r\nab",),
+        (REQUEST.replace(b"POST", b"PUT") + b"\r\nab",),
+        (REQUEST.replace(b"/uplink", b"/uplink#a") + b"\r\nab",),
+        (REQUEST.replace(b"HTTP/1.1", b"HTTP/1.0") + b"\r\nab",),
+        (REQUEST + b"Connection: close\r\n\r\nab",),
+        (REQUEST + b"Expect: 100-continue\r\n\r\nab",),
+    ],
+    ids=["late body", "half a body", "other path", "other method", "fragment", "HTTP/1.0", "close", "expect"],
+)
+async def test_any_other_goes_through_asgi(direct_port: int, parts: tuple[bytes, ...]) -> None:
+    assert WHOLE not in await exchange(direct_port, *parts)
+
+
+async def test_a_whole_request_that_waits_is_answered_before_what_follows_it(
+    direct_port: int, directly: EchoingDirectly
+) -> None:
+    directly.held = []
+    talking = asyncio.create_task(talk(direct_port, REQUEST + b"\r\nab" + LAST_REQUEST[:-2] + b"cd"))
+    await eventually(lambda: directly.held)
+    directly.held[0].answer(Answer(202, b"ab"))
+    answer = await talking
+    assert answer.index(b"\r\n\r\nab") < answer.index(b"\r\n\r\ncd")
+
+
+async def test_an_answer_may_end_the_connection(direct_port: int, directly: EchoingDirectly) -> None:
+    directly.held = []
+    talking = asyncio.create_task(talk(direct_port, REQUEST + b"\r\nab"))
+    await eventually(lambda: directly.held)
+    directly.held[0].answer(Answer(503, b"{}", {"Connection": "close", "Retry-After": "5"}))
+    answer = await talking
+    assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"\r\nretry-after: 5\r\n" in answer
+
+
+def test_nothing_is_written_to_a_sender_that_has_gone(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        directly = EchoingDirectly()
+        directly.held = []
+        async with serving(directly) as port:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(REQUEST + b"\r\nab")
+            await eventually(lambda: directly.held)
+            writer.transport.abort()
+            request = directly.held[0]
+            await eventually(lambda: request.disconnected)
+            request.answer(Answer(202, b"ab"))
+            assert request.response_complete
+
+    uvloop.run(run())
+    assert [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"] == []
+
+
+async def test_who_drains_ends_the_connection_with_the_answer_to_a_whole_request() -> None:
+    listener, draining, stopping = bind("127.0.0.1", 0), asyncio.Event(), asyncio.Event()
+    server = asyncio.create_task(
+        serve_http(
+            EchoingDirectly(), listener, ServingOptions(grace=1), role="test", draining=draining, stopping=stopping
+        )
+    )
+    port = int(listener.getsockname()[1])
+    assert WHOLE in await exchange(port, REQUEST + b"\r\nab")
+    draining.set()
+    answer = await talk(port, REQUEST + b"\r\nab")  # which ends only when the server closes
+    assert b"\r\nconnection: close\r\n" in answer
+    stopping.set()
+    await server
+
+
+@pytest.mark.parametrize("served", [app, EchoingDirectly()])
+async def test_a_connection_on_which_nothing_more_comes_is_closed(
+    served: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.serving.KEEP_ALIVE_SECONDS", 0.2)
+    async with serving(served) as port:
+        assert (await talk(port, REQUEST + b"\r\nab")).endswith(b"ab")
 
 
 def test_a_port_in_use_is_named(unused_tcp_port: int) -> None:

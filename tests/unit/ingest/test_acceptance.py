@@ -66,7 +66,7 @@ async def test_a_lone_request_leaves_at_once_in_a_frame_of_its_own(build: Build,
 async def test_accept_returns_only_after_the_confirm(build: Build, queue: FakeQueue) -> None:
     acceptance = await build()
     queue.hold()
-    accepting = asyncio.create_task(acceptance.accept(build_batch()))
+    accepting = acceptance.accept(build_batch())
     done, _ = await asyncio.wait({accepting}, timeout=0.05)
     assert not done
     queue.release()
@@ -105,7 +105,7 @@ async def test_requests_that_arrive_while_publishes_are_in_flight_wait_and_share
     queue.hold()
     tasks = []
     for n in range(20):  # each in a turn of the loop of its own
-        tasks.append(asyncio.create_task(acceptance.accept(build_batch(str(n)))))
+        tasks.append(acceptance.accept(build_batch(str(n))))
         for _ in range(3):
             await asyncio.sleep(0)
     queue.release()
@@ -186,7 +186,7 @@ async def test_a_bug_in_the_engine_is_answered_500_and_not_a_hang(build: Build, 
 async def test_waiting_requests_are_bounded(build: Build, queue: FakeQueue) -> None:
     acceptance = await build(waiting_limit=3)
     queue.hold()
-    waiting = [asyncio.create_task(acceptance.accept(build_batch())) for _ in range(3)]
+    waiting = [acceptance.accept(build_batch()) for _ in range(3)]
     await asyncio.sleep(0)
     with pytest.raises(RefusedError, match="3 requests wait"):
         await acceptance.accept(build_batch())
@@ -210,7 +210,7 @@ async def test_too_many_requests_are_told_how_long_those_before_them_will_take(b
     acceptance = await build(waiting_limit=3)
     acceptance._pace.note(requests=1, seconds=20)  # 0.1 requests a second, two frames at a time
     queue.hold()
-    waiting = [asyncio.create_task(acceptance.accept(build_batch())) for _ in range(3)]
+    waiting = [acceptance.accept(build_batch()) for _ in range(3)]
     await asyncio.sleep(0)
     with pytest.raises(RefusedError) as refused:
         acceptance.refuse_if_overloaded()
@@ -241,11 +241,12 @@ async def test_a_full_queue_is_refused_until_it_has_drained(
 async def test_a_sender_that_went_away_leaves_no_trace(build: Build, queue: FakeQueue) -> None:
     acceptance = await build(waiting_limit=1)
     queue.hold()
-    accepting = asyncio.create_task(acceptance.accept(build_batch()))
+    accepting = acceptance.accept(build_batch())
     await asyncio.sleep(0)
     accepting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await accepting
     queue.release()
+    await eventually(lambda: [message.uplinks for message in queue.published] == [1])
     await acceptance.accept(build_batch())
     assert [message.uplinks for message in queue.published] == [1, 1]

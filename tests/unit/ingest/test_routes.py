@@ -14,9 +14,10 @@ from starlette.types import ASGIApp, Message
 from common.health import Health
 from common.queue.protocol import QueueUnavailableError
 from ingest.acceptance import Acceptance
-from ingest.routes import Limits, UplinkEndpoint, create_app
+from ingest.routes import IngestApp, Limits, UplinkEndpoint, create_app
 from tests.support.directories import StaticDirectory, build_directory, build_key
 from tests.support.queues import FakeQueue
+from tests.support.whole_requests import WholeTransport
 
 AUTHORIZED = {"Authorization": "at-factory"}
 JSON = {**AUTHORIZED, "Content-Type": "application/json"}
@@ -51,15 +52,16 @@ async def acceptance(queue: FakeQueue) -> AsyncIterator[Acceptance]:
 
 
 @pytest.fixture
-def app(acceptance: Acceptance) -> ASGIApp:
+def app(acceptance: Acceptance) -> IngestApp:
     limits = Limits(body=2_000, items=5, seconds=0.2)
     endpoint = UplinkEndpoint(StaticDirectory(build_directory(*KEYS)), acceptance, limits)
     return create_app(endpoint, Health("ingest", list, started=True), {"openapi": "3.1.0"})
 
 
-@pytest.fixture
-async def client(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest") as client:
+@pytest.fixture(params=[httpx.ASGITransport, WholeTransport], ids=["asgi", "whole"])
+async def client(app: IngestApp, request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
+    """Every row holds for a request that comes in pieces, and for one that comes whole."""
+    async with httpx.AsyncClient(transport=request.param(app), base_url="http://ingest") as client:
         yield client
 
 
