@@ -11,14 +11,13 @@ from datetime import timedelta
 from typing import TypeAlias
 
 import structlog
-from pydantic import SecretStr
 
 from common import metrics
 
 WAIT = timedelta(seconds=30)
 """How long after a refusal nothing that needs the same credentials is asked."""
 
-Credentials: TypeAlias = tuple[SecretStr, SecretStr]
+Credentials: TypeAlias = tuple[str, str]
 """Network token and authorization: what a resolve is asked with."""
 
 log = structlog.get_logger()

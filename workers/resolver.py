@@ -41,7 +41,9 @@ class UnknownDevice:
     detail: str
 
 
-_Question: TypeAlias = tuple[SecretStr, SecretStr, Serial]
+_Question: TypeAlias = tuple[str, str, Serial]
+"""Network token, authorization and serial; plain, because hashing a ``SecretStr`` costs more than a look."""
+
 _Answer: TypeAlias = DeviceToken | UnknownDevice
 Unresolved: TypeAlias = RetryLater | PutBack | DeadLettered
 
@@ -165,4 +167,4 @@ def _judge(uplink: Uplink, error: Exception) -> Unresolved:
 
 
 def _question_of(mapped: MappedUplink) -> _Question:
-    return (mapped.network.token, mapped.key.token, mapped.serial)
+    return (mapped.network.token.get_secret_value(), mapped.key.token.get_secret_value(), mapped.serial)

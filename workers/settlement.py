@@ -91,10 +91,9 @@ class Settlement:
             counts[type(outcome).__name__] += 1
             match outcome:
                 case Delivered(uplink=uplink):
-                    metrics.UPLINKS_DELIVERED.inc()
                     metrics.DELIVERY_SECONDS.observe((now - uplink.envelope.arrived_at).total_seconds())
                 case SetAside():
-                    metrics.UPLINKS_SET_ASIDE.inc()
+                    pass
                 case RetryLater(uplink=uplink, reason=reason) if uplink.id not in dead:
                     metrics.UPLINKS_RETRIED.labels(reason).inc()
                 case PutBack(uplink=uplink, reason=reason) if uplink.id not in dead:
@@ -103,6 +102,8 @@ class Settlement:
                     pass  # counted with its letter
                 case _:
                     assert_never(outcome)
+        metrics.UPLINKS_DELIVERED.inc(counts["Delivered"])
+        metrics.UPLINKS_SET_ASIDE.inc(counts["SetAside"])
         if outcomes and self._log_budget.allows("delivery.settled"):
             log.info(
                 "delivery.settled",

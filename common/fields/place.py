@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from zlib import crc32
 
 NAME_CHARACTERS = 100
@@ -9,6 +10,9 @@ NAME_CHARACTERS = 100
 
 PATH_CHARACTERS = 1_000
 """Longest path that a record or a message shows: well inside TagoIO's 10 kB of metadata."""
+
+NAMES = 4_096
+"""Keys whose cleaned form is remembered: the uplinks of a fleet have the same ones again and again."""
 
 _FORBIDDEN = re.compile(r"[*?!<>.\-=$\s]")
 
@@ -58,7 +62,12 @@ class Place:
 
 def _clean(key: str) -> str:
     """Give a key as TagoIO takes it in a name; what no name can show is cut off first."""
-    return _FORBIDDEN.sub("_", _shorten(key).lower())
+    return _replace_forbidden(_shorten(key))
+
+
+@lru_cache(maxsize=NAMES)
+def _replace_forbidden(key: str) -> str:
+    return _FORBIDDEN.sub("_", key.lower())
 
 
 def _shorten(text: str) -> str:

@@ -1,10 +1,8 @@
-from pydantic import SecretStr
-
 from workers.refusals import WAIT, Refusals
 
-CREDENTIALS = (SecretStr("n-1"), SecretStr("at-1"))
-MENDED_AGAIN = (SecretStr("n-1"), SecretStr("at-3"))
-MENDED = (SecretStr("n-1"), SecretStr("at-2"))
+CREDENTIALS = ("n-1", "at-1")
+MENDED_AGAIN = ("n-1", "at-3")
+MENDED = ("n-1", "at-2")
 
 
 class Clock:
