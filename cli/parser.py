@@ -17,14 +17,10 @@ from cli.terminal import fail, print_document
 from common.logs import configure_logs
 from common.settings import Settings
 from registry.ids import create_id
-from registry.parsers.model import SOURCE_BYTES, Decoded, Parser, ParserFailed, ParserKind, ParserLimits, ParserOutcome
+from registry.parsers.model import SOURCE_BYTES, Decoded, Parser, ParserKind, ParserLimits, ParserOutcome
 from registry.parsers.pool import ParserPool, ParsersUnavailableError
 from registry.parsers.source import ABSENT, find_globals
-from registry.records import check_records
-from registry.refusal import RefusedError
-
-SAMPLE_ID = "0" * 24
-"""Of the device that a parser is tried for, and of the parser."""
+from registry.parsers.trial import SAMPLE_ID, find_problem
 
 SHOWN_FIELDS = ("variable", "value", "unit", "group", "time")
 
@@ -138,17 +134,6 @@ def read_sample(
     shared = {"group": create_id(), "time": datetime.now(UTC).isoformat(timespec="milliseconds")}
     values = {"payload": payload, "port": port}
     return [{"variable": name, "value": value, **shared} for name, value in values.items() if value is not None]
-
-
-def find_problem(outcome: ParserOutcome) -> str | None:
-    """Say why the registry would not store what came of a parser; None where it would."""
-    if isinstance(outcome, ParserFailed):
-        return str(outcome)
-    try:
-        check_records(outcome.records)
-    except RefusedError as error:
-        return error.message
-    return None
 
 
 def tabulate_records(outcome: Decoded) -> Table:

@@ -98,16 +98,16 @@ DeviceParameters: TypeAlias = Annotated[
 
 
 def check_params(parameters: Iterable[DeviceParameter], params: Iterable[Mapping[str, str]]) -> None:
-    """Check what a device has. Raises :class:`registry.refusal.RefusedError` (400).
+    """Check what a device has. Raises :class:`registry.refusal.RefusedError` (400) that names every bad value.
 
     Where network and connector have a parameter of one name, the connector's counts, which comes last. A param that
     neither of them has is the device's own affair.
     """
     by_name = {parameter.name: parameter for parameter in parameters}
-    for param in params:
-        fault = by_name[param["key"]].find_fault(param["value"]) if param["key"] in by_name else None
-        if fault is not None:
-            raise invalid(f"configuration_params: the value of {param['key']!r} {fault}")
+    asked = [(param["key"], param["value"]) for param in params if param["key"] in by_name]
+    faults = [(key, fault) for key, value in asked if (fault := by_name[key].find_fault(value)) is not None]
+    if faults:
+        raise invalid("; ".join(f"configuration_params.{key}: {fault}" for key, fault in faults))
 
 
 def complete_params(parameters: Iterable[DeviceParameter], given: Sequence[Param]) -> list[Param]:

@@ -37,6 +37,7 @@ from registry.network_routes import NetworkRoutes
 from registry.networks import Networks
 from registry.operations import Operation
 from registry.parser_presence import ParserPresence
+from registry.parser_routes import ParserRoutes
 from registry.parsers.check import ParserCheck
 from registry.parsers.decoder import ParserDecoder
 from registry.parsers.model import ParserLimits
@@ -150,6 +151,7 @@ class Registry:
             *ConnectorRoutes(caller, self.connectors).operations,
             *ProfileDeviceRoutes(caller, self.devices, self.params).operations,
             *KeyRoutes(caller, self.keys).operations,
+            *ParserRoutes(caller, self._parsers).operations,
             *FileRoutes(caller, Files(self._database)).operations,
             *ProfileRoutes(caller, self.profiles).operations,
         ]

@@ -270,10 +270,10 @@ async def test_a_new_device_has_the_defaults_of_its_network_and_its_connector(ap
         "offset": "5",
         "debug": "true",
     }
-    bad = {**device, "configuration_params": [{"key": "region", "value": "asia"}]}
+    bad = {**device, "configuration_params": [{"key": "region", "value": "asia"}, {"key": "offset", "value": "x"}]}
     assert await api.refuse("POST", "/device", bad) == (
         400,
-        "configuration_params: the value of 'region' must be one of eu, us",
+        "configuration_params.region: must be one of eu, us; configuration_params.offset: must be a number",
     )
     path = f"/device/{created['device_id']}"
     assert (await api.refuse("PUT", path, {"configuration_params": [{"key": "debug", "value": "1"}]}))[0] == 400
