@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.curl import write_send_curl
 from cli.run import Running
+from common.curl import make_sample, write_send_curl
 from registry.entries import KeyEntry, NetworkEntry, NewDevice, NewKey
 
 LANDING_SECONDS = 30.0
@@ -79,7 +79,7 @@ async def show_demo(running: Running) -> None:
     console.print(tabulate(landings))
     console.print(f"\nIt runs until Ctrl-C, and keeps everything in {running.settings.data}/. Try it:\n")
     url = f"http://127.0.0.1:{running.settings.ingest_port}"
-    console.print(Text(write_send_curl(url, keys[PLAIN_KEY].token, SERIALS[0])), soft_wrap=True)
+    console.print(Text(write_send_curl(url, keys[PLAIN_KEY].token, make_sample(SERIALS[0]))), soft_wrap=True)
     console.print(
         f"\nThe console, for whoever has the profile's token: http://127.0.0.1:{running.settings.console_port}/"
     )

@@ -7,7 +7,6 @@ from cyclopts import App
 from pydantic import SecretStr
 from rich.console import Console
 
-from cli.curl import write_read_curl, write_send_curl
 from cli.registry_access import Document, RegistryClient, RegistryError, open_registry
 from cli.registry_changes import create_set_parser, set_map
 from cli.registry_entries import (
@@ -44,6 +43,7 @@ from cli.registry_flags import (
     TokenName,
     Yes,
 )
+from common.curl import make_sample, write_read_curl, write_send_curl
 
 TOKENS = "/integration/network/token"
 TOKEN = Kind("token", TOKENS, {"name": "name", "token": "token", "created at": "created_at"})
@@ -199,7 +199,7 @@ def _show_created(device: Document, ingest_url: str, registry_url: str) -> None:
     if key is not None and key["verification_code"]:
         console.print(f"\nThe key is {key['token']}; its map says where the fields stand: {key['verification_code']}")
     elif key is not None:
-        send = write_send_curl(ingest_url, SecretStr(key["token"]), device["serie_number"])
+        send = write_send_curl(ingest_url, SecretStr(key["token"]), make_sample(device["serie_number"]))
         console.print(f"\nSend an uplink:\n\n{send}", soft_wrap=True, markup=False)
     read = write_read_curl(registry_url, SecretStr(device["token"]))
     console.print(f"\nRead what arrived:\n\n{read}", soft_wrap=True, markup=False)

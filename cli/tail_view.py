@@ -16,6 +16,8 @@ from common.events.event import Event, Stage, event_to_document
 UPLINK_ID_WIDTH = 27
 """``group/index``, up to the hundredth uplink of a request."""
 
+STAGE_WIDTH = max(map(len, Stage))
+
 LEAST_SERIAL_WIDTH = 8
 MOST_SERIAL_WIDTH = 23
 """An EUI with its hyphens."""
@@ -25,6 +27,7 @@ STYLES = {
     Stage.ACCEPTED: "bold",
     Stage.MAPPED: "dim",
     Stage.RESOLVED: "dim",
+    Stage.POST_FAILED: "yellow",
     Stage.POSTED: "green",
     Stage.SAID: "magenta",
     Stage.SET_ASIDE: "cyan",
@@ -81,7 +84,7 @@ def format_event(event: Event, serial_width: int) -> str:
     time = event.time.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3]
     serial = clean_text(event.serial or "-").plain
     line = (
-        f"{time} {event.stage:<9} {clean_text(event.uplink_id or '-').plain:<{UPLINK_ID_WIDTH}} "
+        f"{time} {event.stage:<{STAGE_WIDTH}} {clean_text(event.uplink_id or '-').plain:<{UPLINK_ID_WIDTH}} "
         f"{serial:<{serial_width}} {clean_text(describe(event)).plain}"
     )
     return line.rstrip()
@@ -99,7 +102,7 @@ def describe(event: Event) -> str:
             text = f"{_count(facts.get('records'), 'record')}{_tell_attempt(facts)}"
         case Stage.RESOLVED:
             text = ""
-        case Stage.POSTED:
+        case Stage.POSTED | Stage.POST_FAILED:
             text = f"{facts.get('answer')} in {float(facts.get('seconds', 0)) * 1_000:.0f} ms"
         case Stage.SAID:
             text = f"{facts.get('parser')} parser, {facts.get('level')}: {facts.get('text')}"

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -114,10 +114,18 @@ class Downstream:
             raise TransientError("the answer to resolve holds no device token")
         return DeviceToken(SecretStr(result))
 
-    async def post(self, post: Post, *, waiting: int = 1, until: float | None = None) -> Any:
+    async def post(
+        self,
+        post: Post,
+        *,
+        waiting: int = 1,
+        until: float | None = None,
+        on_failure: Callable[[DownstreamError], None] = lambda _: None,
+    ) -> Any:
         """Post the records of one device at its profile's turn; gives the downstream's answer once it has taken them.
 
         ``waiting`` is how many uplinks wait with it, ``until`` the event loop's time at which it is too late to begin.
+        ``on_failure`` hears of every try that came to nothing, those included that are repeated in place.
         """
         device_token = post.device_token.get_secret_value()
         request = _Request(
@@ -137,7 +145,13 @@ class Downstream:
 
         async def send() -> Any:
             await self._governor.turn(post.profile, waiting, until=until)
-            return await self._send(request, post)
+            try:
+                return await self._send(request, post)
+            except AwayError:  # nothing was tried
+                raise
+            except DownstreamError as error:
+                on_failure(error)
+                raise
 
         with start_span("post uplinks"):
             return await self._blips.call(send, about=device_token)

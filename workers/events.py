@@ -1,6 +1,6 @@
 """What a worker tells about its uplinks to whoever watches: one call for each stage, and one test where nobody does."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from common.dead_letter import DeadLetter
@@ -8,6 +8,7 @@ from common.envelope import Uplink
 from common.events.event import Stage
 from common.events.telling import UNHEARD, UplinkEvents
 from common.ladder import Ladder
+from workers.answers import DownstreamError
 from workers.grouping import Post
 from workers.mapping import MappedUplink
 from workers.outcome import Outcome, PutBack, RetryLater, SetAside
@@ -25,14 +26,17 @@ class WorkerEvents:
         self._uplinks = uplinks
 
     def mapped(self, mapped: Iterable[MappedUplink]) -> None:
-        """Tell that fields became records; those are details."""
+        """Tell that fields became records; those are details, as is what came.
+
+        That is told again because whoever has begun to watch only now did not hear that it was accepted.
+        """
         if self._uplinks.watched:
             for each in mapped:
                 self._uplinks.tell(
                     Stage.MAPPED,
                     each.uplink,
                     {"attempt": each.uplink.envelope.attempt, "records": len(each.records)},
-                    details={"records": each.records},
+                    details={**_as_it_came(each.uplink), "records": each.records},
                 )
 
     def resolved(self, resolved: Iterable[ResolvedUplink]) -> None:
@@ -45,15 +49,12 @@ class WorkerEvents:
     def posted(self, post: Post, answer: Any, seconds: float) -> None:
         """Tell that the downstream took a post; ``seconds`` from when it was ready, the wait for its turn included."""
         if self._uplinks.watched:
-            facts = {
-                "uplinks": len(post.uplinks),
-                "bytes": len(post.body),
-                "seconds": round(seconds, 6),
-                "answer": _mask(str(answer)[:ANSWER_CHARACTERS], post),
-            }
-            for each in post.uplinks:
-                uplink = each.mapped.uplink
-                self._uplinks.tell(Stage.POSTED, uplink, {"attempt": uplink.envelope.attempt, **facts})
+            self._tell_post(Stage.POSTED, post, _mask(str(answer)[:ANSWER_CHARACTERS], post), seconds)
+
+    def post_failed(self, post: Post, error: DownstreamError, seconds: float) -> None:
+        """Tell how a post was answered that the downstream did not take; ``seconds`` as for :meth:`posted`."""
+        if self._uplinks.watched:
+            self._tell_post(Stage.POST_FAILED, post, str(error), seconds)
 
     def settled(self, outcomes: Iterable[Outcome], dead: Collection[str], ladder: Ladder) -> None:
         """Tell what was set aside, will be tried again or was put back; of those in ``dead`` their letters tell."""
@@ -68,27 +69,45 @@ class WorkerEvents:
             facts = {"attempt": letter.attempts, "detail": letter.detail}
             uplinks: list[Uplink] = [] if letter.envelope is None else letter.envelope.uplinks()
             for uplink in uplinks:
-                self._uplinks.tell(Stage.DEAD, uplink, facts, reason=letter.reason)
+                self._uplinks.tell(Stage.DEAD, uplink, facts, reason=letter.reason, details=_as_it_came(uplink))
             if not uplinks:
                 self._uplinks.tell_death(letter.uplink_id, facts, reason=letter.reason)
 
+    def _tell_post(self, stage: Stage, post: Post, answer: str, seconds: float) -> None:
+        facts = {
+            "uplinks": len(post.uplinks),
+            "bytes": len(post.body),
+            "seconds": round(seconds, 6),
+            "answer": answer,
+        }
+        for each in post.uplinks:
+            uplink = each.mapped.uplink
+            self._uplinks.tell(stage, uplink, {"attempt": uplink.envelope.attempt, **facts})
+
     def _tell_outcome(self, outcome: Outcome, ladder: Ladder) -> None:
         uplink = outcome.uplink
-        attempt = uplink.envelope.attempt
+        attempt, details = uplink.envelope.attempt, _as_it_came(uplink)
         match outcome:
             case SetAside(reason=reason):
-                self._uplinks.tell(Stage.SET_ASIDE, uplink, {"attempt": attempt}, reason=reason)
+                self._uplinks.tell(Stage.SET_ASIDE, uplink, {"attempt": attempt}, reason=reason, details=details)
             case RetryLater(reason=reason, detail=detail):
                 wait = choose_delay(outcome, ladder).total_seconds()
                 facts = {"attempt": attempt, "wait_seconds": wait, "detail": detail}
-                self._uplinks.tell(Stage.RETRIED, uplink, facts, reason=reason)
+                self._uplinks.tell(Stage.RETRIED, uplink, facts, reason=reason, details=details)
             case PutBack(reason=reason, detail=detail):
-                self._uplinks.tell(Stage.PUT_BACK, uplink, {"attempt": attempt, "detail": detail}, reason=reason)
+                facts = {"attempt": attempt, "detail": detail}
+                self._uplinks.tell(Stage.PUT_BACK, uplink, facts, reason=reason, details=details)
             case _:
                 pass  # delivered: its post has told that
 
 
 NOBODY_HEARS = WorkerEvents()
+
+
+def _as_it_came(uplink: Uplink) -> Mapping[str, Any]:
+    """Give the details that tell which request an uplink came in."""
+    envelope = uplink.envelope
+    return {"arrived_at": envelope.arrived_at, "query": envelope.query, "item": uplink.item}
 
 
 def _mask(answer: str, post: Post) -> str:

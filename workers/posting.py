@@ -5,10 +5,18 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from common.envelope import Uplink
 from common.reason import Reason
-from workers.answers import AwayError, RejectedError, ThrottledError, TransientError, UnauthorizedError
+from workers.answers import (
+    AwayError,
+    DownstreamError,
+    RejectedError,
+    ThrottledError,
+    TransientError,
+    UnauthorizedError,
+)
 from workers.downstream import Downstream
 from workers.events import NOBODY_HEARS, WorkerEvents
 from workers.grouping import Post, split_post, with_token
@@ -54,7 +62,12 @@ class Posting:
                 return [*outcomes, *_leave_untried(remaining, Reason.DOWNSTREAM_UNAVAILABLE, detail)]
             post = remaining.popleft()
             try:
-                answer = await self._downstream.post(post, waiting=len(post.uplinks) + len(remaining), until=until)
+                answer = await self._downstream.post(
+                    post,
+                    waiting=len(post.uplinks) + len(remaining),
+                    until=until,
+                    on_failure=partial(self._note_failure, post, began),
+                )
             except UnauthorizedError as error:
                 if has_fresh_token:
                     outcomes.extend(_dead_letter(post, error))
@@ -75,6 +88,9 @@ class Posting:
                 self._events.posted(post, answer, asyncio.get_running_loop().time() - began)
                 outcomes.extend(Delivered(uplink) for uplink in _uplinks_of([post]))
         return outcomes
+
+    def _note_failure(self, post: Post, began: float, error: DownstreamError) -> None:
+        self._events.post_failed(post, error, asyncio.get_running_loop().time() - began)
 
     async def _renew_token(self, refused: Post, remaining: deque[Post]) -> tuple[list[Outcome], deque[Post]]:
         """Ask once more for the device whose remembered token was refused.

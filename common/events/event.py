@@ -27,6 +27,7 @@ class Stage(StrEnum):
     ACCEPTED = "accepted"
     MAPPED = "mapped"
     RESOLVED = "resolved"
+    POST_FAILED = "post_failed"
     POSTED = "posted"
     SAID = "said"
     SET_ASIDE = "set_aside"

@@ -25,6 +25,7 @@ def of(stage: Stage, *, reason: Reason | None = None, **facts: object) -> Event:
         (of(Stage.MAPPED, records=1, attempt=4), "1 record, attempt 4"),
         (of(Stage.RESOLVED, attempt=1), ""),
         (of(Stage.POSTED, answer="3 Data Added", seconds=0.0124), "3 Data Added in 12 ms"),
+        (of(Stage.POST_FAILED, answer="503: busy", seconds=0.25), "503: busy in 250 ms"),
         (of(Stage.SAID, parser="device", level="log", text="port 10"), "device parser, log: port 10"),
         (of(Stage.SET_ASIDE, reason=Reason.NOT_AN_UPLINK), "not_an_uplink"),
         (
@@ -47,8 +48,8 @@ def test_every_stage_can_be_shown_whatever_its_event_holds(stage: Stage) -> None
 
 def test_lines_are_aligned() -> None:
     lines = [format_event(of(stage), 16) for stage in (Stage.DEAD, Stage.SET_ASIDE, Stage.ACCEPTED)]
-    assert {line.index("6a1f0c52d3b19e4477aa01c9/1") for line in lines} == {23}
-    assert {line.index("12BAB34B55") for line in lines} == {51}
+    assert {line.index("6a1f0c52d3b19e4477aa01c9/1") for line in lines} == {25}
+    assert {line.index("12BAB34B55") for line in lines} == {53}
 
 
 def show(*events: Event, width: int | None = None) -> list[str]:

@@ -76,6 +76,18 @@ async def test_post_sends_the_records_with_the_device_token_and_the_uplink_ids()
     assert request.content == post.body
 
 
+async def test_every_try_of_a_post_that_came_to_nothing_is_told_with_its_answer() -> None:
+    heard: list[str] = []
+    answers: list[httpx.Response | Exception] = [
+        httpx.ConnectError("no"),
+        httpx.Response(503, json={"status": False, "message": "device-1 has to wait"}),
+        httpx.Response(202, json={"status": True, "result": "1 Data Added"}),
+    ]
+    (post,), _ = group_into_posts([build_resolved(token="device-1")])
+    await build_downstream(Server(*answers), blips=30).post(post, on_failure=lambda error: heard.append(str(error)))
+    assert heard == ["ConnectError", "503: *** has to wait"]
+
+
 @pytest.mark.parametrize("result", [None, "", 7, {}])
 async def test_an_answer_without_a_device_token_is_no_answer(result: object) -> None:
     downstream = build_downstream(Server(httpx.Response(200, json={"status": True, "result": result})))

@@ -1,5 +1,6 @@
 """What a worker tells, stage by stage."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.support.directories import StaticDirectory, build_directory, build_ke
 from tests.support.events import FakeEvents
 from tests.support.queues import FakeDelivery
 from tests.support.uplinks import build_envelope, build_resolved, build_uplinks
+from workers.answers import DownstreamError, TransientError
 from workers.events import WorkerEvents
 from workers.grouping import group_into_posts
 from workers.key_watch import KeyWatch
@@ -29,9 +31,14 @@ LADDER = Ladder((timedelta(seconds=5), timedelta(seconds=30)))
 
 
 class FakeDownstream:
-    """Takes every post, and answers with what it was asked, as a careless server might."""
+    """Takes every post after those failures, and answers with what it was asked, as a careless server might."""
 
-    async def post(self, *_: Any, **__: Any) -> str:
+    def __init__(self) -> None:
+        self.failures: list[DownstreamError] = []
+
+    async def post(self, *_: Any, on_failure: Callable[[DownstreamError], None], **__: Any) -> str:
+        for failure in self.failures:
+            on_failure(failure)
         return f"2 Data Added for {TOKEN}"
 
 
@@ -50,10 +57,15 @@ def directory() -> StaticDirectory:
 
 
 @pytest.fixture
-async def pipeline(events: FakeEvents, directory: DirectorySource) -> Pipeline:
+def downstream() -> FakeDownstream:
+    return FakeDownstream()
+
+
+@pytest.fixture
+async def pipeline(events: FakeEvents, directory: DirectorySource, downstream: FakeDownstream) -> Pipeline:
     telling = WorkerEvents(UplinkEvents(events, directory))
     resolver = Resolver(resolve, cache_size=10, found_ttl=60, unknown_ttl=60)
-    return Pipeline(directory, resolver, Posting(FakeDownstream(), resolver, telling), KeyWatch(), telling)  # type: ignore[arg-type]
+    return Pipeline(directory, resolver, Posting(downstream, resolver, telling), KeyWatch(), telling)  # type: ignore[arg-type]
 
 
 async def test_an_uplink_that_is_delivered_tells_each_stage_once(pipeline: Pipeline, events: FakeEvents) -> None:
@@ -65,6 +77,7 @@ async def test_an_uplink_that_is_delivered_tells_each_stage_once(pipeline: Pipel
     assert mapped.facts == {"attempt": 2, "records": 2}
     assert mapped.details is not None
     assert [record["variable"] for record in mapped.details["records"]] == ["serial", "temperature"]
+    assert mapped.details["item"] == {"serial": "A", "temperature": 21.5}
     assert (posted.facts["uplinks"], posted.facts["attempt"]) == (1, 2)
     assert posted.facts["seconds"] >= 0
 
@@ -75,7 +88,22 @@ async def test_no_event_holds_a_token(pipeline: Pipeline, events: FakeEvents) ->
     assert events.told[-1].facts["answer"] == "2 Data Added for ***"
 
 
-async def test_nothing_is_told_while_nobody_watches(pipeline: Pipeline, events: FakeEvents) -> None:
+async def test_a_post_that_failed_tells_how_it_was_answered_before_the_one_that_was_taken(
+    pipeline: Pipeline, downstream: FakeDownstream, events: FakeEvents
+) -> None:
+    downstream.failures = [TransientError("503: busy")]
+    await pipeline.process(build_envelope({"serial": "A"}, attempt=2))
+    assert events.stages() == ["mapped", "resolved", "post_failed", "posted"]
+    failed = events.told[2]
+    assert (failed.facts["answer"], failed.facts["attempt"], failed.facts["uplinks"]) == ("503: busy", 2, 1)
+    assert failed.facts["seconds"] >= 0
+    assert TOKEN not in repr(failed)
+
+
+async def test_nothing_is_told_while_nobody_watches(
+    pipeline: Pipeline, downstream: FakeDownstream, events: FakeEvents
+) -> None:
+    downstream.failures = [TransientError("503: busy")]
     events.send_viewer_away()
     await pipeline.process(build_envelope({"serial": "A"}))
     assert events.told == []
@@ -111,6 +139,17 @@ async def test_what_is_settled_is_told_with_why(events: FakeEvents) -> None:
     assert told["retried"].facts == {"attempt": 1, "wait_seconds": 30.0, "detail": "503"}
     assert told["dead"].facts == {"attempt": 1, "detail": "no device"}
     assert told["dead"].serial == "S4"
+
+
+async def test_whoever_begins_to_watch_late_still_sees_the_request_as_it_came(events: FakeEvents) -> None:
+    outcomes = one_of_each()
+    await settle(events, outcomes)
+    came = {outcome.uplink.id: outcome.uplink for outcome in outcomes}
+    for event in events.told:
+        uplink = came[str(event.uplink_id)]
+        assert event.details == {
+            "arrived_at": uplink.envelope.arrived_at, "query": uplink.envelope.query, "item": uplink.item
+        }  # fmt: skip
 
 
 async def test_an_uplink_whose_attempts_are_used_up_is_dead_and_not_retried(events: FakeEvents) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -26,7 +27,7 @@ class FakeDownstream:
         self.resolved: list[str] = []
         self.resolve_error: Exception | None = None
 
-    async def post(self, post: Post, *, waiting: int, until: float) -> None:
+    async def post(self, post: Post, *, waiting: int, until: float, **_: Any) -> None:
         assert waiting >= len(post.uplinks)
         assert until > 0
         indexes = [uplink.mapped.uplink.index for uplink in post.uplinks]
