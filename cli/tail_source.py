@@ -16,9 +16,6 @@ from common.events.rabbitmq_viewing import watch_broker
 from common.settings import Settings
 from common.tls import create_client_context
 
-EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - nothing is bound here
-"""Addresses to listen on that nobody can ask for."""
-
 
 class TailError(Exception):
     """Nothing can be watched. The message says why, and what to do."""
@@ -72,7 +69,5 @@ def _open_processes(
 
 def _list_urls(settings: Settings) -> list[str]:
     """Give where the roles of these settings listen; those of one process are one to it, whichever is asked."""
-    scheme = "http" if settings.tls_cert is None else "https"
-    host = "127.0.0.1" if settings.host in EVERYWHERE else settings.host
     ports = (settings.ingest_port, settings.worker_port, settings.registry_port)
-    return [f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}" for port in ports if port]
+    return [settings.url_of(port) for port in ports if port]

@@ -58,9 +58,10 @@ class _Failures:
 
     async def answer_signed_out(self, request: Request, _: Exception) -> Response:
         """Send whoever is not signed in to the page where that is done."""
-        self._sessions.end(read_cookie(request, SESSION))
         response = RedirectResponse(SIGN_IN, SEE_OTHER)
-        delete_cookie(request, response, SESSION)
+        if session_id := read_cookie(request, SESSION):  # a form of another site comes without, and ends no session
+            self._sessions.end(session_id)
+            delete_cookie(request, response, SESSION)
         return response
 
     async def answer_refused(self, request: Request, error: Exception) -> Response:

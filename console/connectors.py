@@ -6,7 +6,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.forms import find_faults
-from console.parameters import read_parameters, read_parser, show_parameters, show_parser
+from console.images import list_places, upload_images
+from console.parameters import read_parameters, show_parameters
+from console.params import preview_fields
+from console.parsers import ParserRoutes, show_parser
 from console.refusal import RefusedError
 from console.registry_api import Document
 from console.removal import RemovalRoutes
@@ -14,11 +17,13 @@ from console.shares import ShareRoutes
 from console.things import CONNECTORS, NETWORKS, list_choices, list_things, name_things, owns, pick
 from console.visit import Reception, Visit
 
-_TEXTS: Final = ("name", "description", "install_text", "install_end_text", "device_annotation")
+IMAGES: Final = {"logo": "logo_url"}
+"""Files of the form, and the fields that hold their addresses."""
+
+_TEXTS: Final = ("name", "description", "logo_url", "install_text", "install_end_text", "device_annotation")
 
 _FAULTS: Final = {
     **{name: name for name in (*_TEXTS, "networks", "public")},
-    "payload_decoder": "parser",
     "device_parameters": "parameters",
 }
 
@@ -38,6 +43,7 @@ class ConnectorRoutes:
             Route("/connectors", admit(self._create), methods=["POST"]),
             Route("/connectors/{connector}", admit(self._show), methods=["GET"]),
             Route("/connectors/{connector}", admit(self._change), methods=["POST"]),
+            *ParserRoutes(self._reception, CONNECTORS).routes,
             *ShareRoutes(self._reception, CONNECTORS).routes,
             *RemovalRoutes(
                 self._reception,
@@ -65,12 +71,16 @@ class ConnectorRoutes:
     async def _change(self, visit: Visit) -> Response:
         place = CONNECTORS.at(visit.path("connector"))
         connector = await visit.api.get(place)
-        changes = _read_changes(visit)
+        changes, folder = _read_changes(visit), f"connectors/{connector['id']}"
+        names = await name_things(visit, NETWORKS)
+        if set(changes["networks"]) == names.keys() & connector["networks"]:
+            del changes["networks"]  # those that the form cannot show stay too
         try:
+            changes |= await upload_images(visit, folder, IMAGES)
             await visit.api.change(place, changes)
         except RefusedError as refused:
-            values = {**_show_values({**connector, **changes}), "parser": visit.form.text("parser")}
-            return await self._render(visit, connector, values, find_faults(refused.message, _FAULTS), refused.status)
+            faults = find_faults(refused.message, _FAULTS | list_places(folder, IMAGES))
+            return await self._render(visit, connector, _show_values({**connector, **changes}), faults, refused.status)
         return visit.redirect(CONNECTORS.page(connector["id"]), "The connector was saved")
 
     async def _render_list(self, visit: Visit, values: Document, faults: dict[str, str], status: int = 200) -> Response:
@@ -97,6 +107,8 @@ class ConnectorRoutes:
             values=values,
             names=await name_things(visit, NETWORKS),
             parameters=show_parameters(values["device_parameters"]),
+            previewed=preview_fields(values["device_parameters"] or ()),
+            parser=show_parser(connector),
             shares=await visit.api.get(f"{CONNECTORS.at(connector['id'])}/share") if own else [],
             faults=faults,
         )
@@ -107,7 +119,6 @@ def _show_values(connector: Document) -> Document:
         **pick(connector, *_TEXTS),
         "networks": list(connector["networks"]),
         "public": bool(connector.get("public")),
-        "parser": show_parser(connector),
         "device_parameters": connector.get("device_parameters"),
     }
 
@@ -116,5 +127,5 @@ def _read_changes(visit: Visit) -> Document:
     form = visit.form
     changes: dict[str, Any] = {name: form.optional(name) for name in _TEXTS}
     changes |= {"name": form.text("name"), "networks": form.texts("networks")}
-    changes |= {"device_parameters": read_parameters(form), "payload_decoder": read_parser(form)}
+    changes["device_parameters"] = read_parameters(form)
     return changes | {"public": form.checked("public")} if visit.profile.administrator else changes

@@ -1,13 +1,19 @@
-"""Dead letters: by reason and key, one with its story and the remedy, replayed or let go. For administrators."""
+"""Dead letters: by reason and key, one with its story, the remedy and its key's map, replayed or let go.
 
+For administrators.
+"""
+
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, TypeAlias
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
+from cachetools import LRUCache
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -17,8 +23,18 @@ from common.directory.model import Directory
 from common.letter_selection import pick_letters
 from common.queue.protocol import Queue, QueueUnavailableError
 from console.jobs import Advance, Job, Jobs
-from console.letters import PAGE_LETTERS, Chosen, LetterFilter, choose_letters, read_filter, tell_story
+from console.letters import (
+    PAGE_LETTERS,
+    Chosen,
+    LetterFilter,
+    choose_letters,
+    key_of,
+    read_filter,
+    tell_story,
+    write_toml_line,
+)
 from console.refusal import RefusedError, not_found
+from console.registry_api import RegistryAwayError
 from console.testing_keys import ExplainBody, Sample
 from console.things import KEYS, NETWORKS, name_known
 from console.visit import Handle, Reception, Visit
@@ -28,21 +44,37 @@ RATE: Final = 50
 
 MOST_RATE: Final = 10_000
 
+IN_FORCE_SECONDS = 5.0
+"""After a map was saved every worker goes by it: they look at the directory every 2 s, and one answer may be lost."""
+
+OPENED_LETTERS: Final = 20
+"""Letters at hand to try a map on while it is typed: to find one, the whole list is read."""
+
 FindDirectory: TypeAlias = Callable[[], Awaitable[Directory | None]]
 """Gives the directory as it is today; None where it cannot be read."""
 
 
 class DeadLetterRoutes:
-    """The pages of dead letters."""
+    """The pages of dead letters. ``directory_file`` has the keys' maps where there is no registry."""
 
     def __init__(
-        self, reception: Reception, queue: Queue, jobs: Jobs, find_directory: FindDirectory, explain: ExplainBody
+        self,
+        reception: Reception,
+        queue: Queue,
+        jobs: Jobs,
+        *,
+        find_directory: FindDirectory,
+        explain: ExplainBody,
+        directory_file: str | None,
     ) -> None:
         self._reception = reception
         self._queue = queue
         self._jobs = jobs
         self._find_directory = find_directory
         self._explain = explain
+        self._directory_file = directory_file
+        self._opened: LRUCache[str, DeadLetter] = LRUCache(OPENED_LETTERS)
+        self._in_force = 0.0
 
     @property
     def routes(self) -> list[Route]:
@@ -59,6 +91,7 @@ class DeadLetterRoutes:
             route("/dead/purge", self._purge, "POST"),
             route("/dead/jobs/{job}", self._show_job),
             route("/dead/jobs/{job}/progress", self._tell_progress),
+            route("/dead/letters/{uplink:path}/map", self._save_map, "POST"),
             route("/dead/letters/{uplink:path}", self._show),
             route("/dead/letters/{uplink:path}", self._test, "POST"),
         ]
@@ -83,16 +116,52 @@ class DeadLetterRoutes:
 
     async def _test(self, visit: Visit) -> Response:
         """Say what would become of the letter's uplink today, by the map of the form, which need not be saved."""
-        letter = await self._find(visit.path("uplink"))
-        return await self._render(visit, letter, field_map=visit.form.text("verification_code"))
+        letter = self._opened.get(visit.path("uplink")) or await self._find(visit.path("uplink"))
+        return await self._render(visit, letter, tried=visit.form.text("verification_code"))
 
-    async def _render(self, visit: Visit, letter: DeadLetter, *, field_map: str | None = None) -> Response:
-        directory = await self._find_directory()
+    async def _save_map(self, visit: Visit) -> Response:
+        """Give the letter's key the map of the form, if whoever is signed in may."""
+        letter, field_map = await self._find(visit.path("uplink")), visit.form.text("verification_code")
+        try:
+            key = await visit.api.get(KEYS.at(key_of(letter)))
+            await visit.api.change(KEYS.at(key["id"]), {"verification_code": field_map})
+        except RefusedError as refused:
+            return await self._render(visit, letter, refused.status, tried=field_map, fault=refused.message)
+        self._in_force = asyncio.get_running_loop().time() + IN_FORCE_SECONDS
+        said = f"The map of the key {key['name']} was saved. Every worker goes by it within {IN_FORCE_SECONDS:g} s, and"
+        return visit.redirect(f"/dead/letters/{quote(letter.uplink_id)}", f"{said} a replay waits for that")
+
+    async def _render(
+        self, visit: Visit, letter: DeadLetter, status: int = 200, *, tried: str | None = None, fault: str = ""
+    ) -> Response:
+        directory, keeping = await self._find_directory(), await self._find_keeping(visit, letter)
         story = tell_story(letter, directory)
-        tried = story["field_map"] if field_map is None else field_map
-        test = None if story["item"] is None else await self._explain(_make_sample(story, directory, tried))
-        names = await name_known(visit, KEYS) | await name_known(visit, NETWORKS)
-        return visit.render("dead_letter.html", **story, tried=tried, test=test, names=names)
+        if tried is None:
+            tried = keeping.field_map if keeping.field_map is not None else story["field_map"]
+        return visit.render(
+            "dead_letter.html",
+            status,
+            **story,
+            keeping=keeping,
+            rate=RATE,
+            tried=tried,
+            toml=write_toml_line(key_of(letter), tried),
+            test=None if story["item"] is None else await self._explain(_make_sample(story, directory, tried)),
+            names=await name_known(visit, KEYS) | await name_known(visit, NETWORKS),
+            faults={"verification_code": fault} if fault else {},
+        )
+
+    async def _find_keeping(self, visit: Visit, letter: DeadLetter) -> "Keeping":
+        """Find out where the map of the letter's key is kept, and whether whoever is signed in may change it."""
+        if self._directory_file is not None or letter.envelope is None:
+            return Keeping()
+        try:
+            key = await visit.api.get(KEYS.at(key_of(letter)))
+        except RegistryAwayError as away:
+            return Keeping(why_not=away.message)
+        except RefusedError:
+            return Keeping(why_not="Your profile has no such key; the profile that has it can save a map for it")
+        return Keeping(key["name"], key["verification_code"])
 
     async def _ask(self, verb: str, visit: Visit) -> Response:
         """Say how many it would be, before anything is done."""
@@ -114,6 +183,7 @@ class DeadLetterRoutes:
         chosen = await choose_letters(self._queue, wanted, await self._find_directory(), skip_cut=True)
 
         async def work(advance: Advance) -> None:
+            await asyncio.sleep(self._in_force - asyncio.get_running_loop().time())
             replayer = Replayer(self._queue, rate=rate, on_progress=advance)
             async with aclosing(pick_letters(self._queue, chosen.letter_ids)) as letters:
                 await replayer.replay(letters)
@@ -148,7 +218,17 @@ class DeadLetterRoutes:
         chosen = await choose_letters(self._queue, LetterFilter(uplink_id=uplink_id), None)
         if not chosen.shown:
             raise not_found("Dead letter")
+        self._opened[uplink_id] = chosen.shown[0]
         return chosen.shown[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What may be done about the map of a letter's key in the registry: its name and its map, else why nothing may."""
+
+    key_name: str | None = None
+    field_map: str | None = None
+    why_not: str | None = None
 
 
 def describe(job: Job) -> str:

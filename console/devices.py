@@ -1,13 +1,17 @@
 """Devices: created in a network with its serial, shown with what they sent last."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.responses import Response
 from starlette.routing import Route
 
-from console.forms import find_faults
+from console.device_data import PERIODS, read_data
+from console.forms import Form, find_faults
 from console.networks import preview_serial, rule_of
-from console.plot import plot_records
+from console.params import ParamField, find_changes, join_parameters, list_fields, read_params
+from console.parsers import ParserRoutes, show_parser
 from console.refusal import RefusedError
 from console.registry_api import Document
 from console.removal import RemovalRoutes
@@ -15,16 +19,12 @@ from console.things import CONNECTORS, DEVICES, NETWORKS, list_choices, list_thi
 from console.tokens import TokenRoutes, describe_tokens, list_tokens
 from console.visit import Reception, Visit
 
-SHOWN_RECORDS: Final = 100
-"""Of a device's data, the newest ones."""
-
 NEW: Final = "/devices/new"
 
 _FIELDS: Final = ("name", "description", "connector", "serie_number")
 _FAULTS: Final = {
-    **{name: name for name in (*_FIELDS, "network", "configuration_params")},
-    "serial": "serie_number",
-    "serie_number": "serie_number",
+    **{name: name for name in (*_FIELDS, "network")},
+    "configuration_params": "params",
 }
 
 
@@ -44,6 +44,7 @@ class DeviceRoutes:
             Route(NEW, admit(self._create), methods=["POST"]),
             Route("/devices/{device}", admit(self._show), methods=["GET"]),
             Route("/devices/{device}", admit(self._change), methods=["POST"]),
+            *ParserRoutes(self._reception, DEVICES).routes,
             *TokenRoutes(self._reception, DEVICES).routes,
             *RemovalRoutes(
                 self._reception,
@@ -81,21 +82,23 @@ class DeviceRoutes:
         )
 
     async def _show(self, visit: Visit) -> Response:
-        device = await visit.api.get(DEVICES.at(visit.path("device")))
-        return await self._render(visit, device, pick(device, *_FIELDS) | {"active": device["active"]}, {})
+        opened = await _open(visit)
+        values = pick(opened.device, *_FIELDS) | {"active": opened.device["active"]}
+        return await self._render(visit, opened, values, opened.params)
 
     async def _change(self, visit: Visit) -> Response:
-        place = DEVICES.at(visit.path("device"))
-        device = await visit.api.get(place)
-        form = visit.form
-        changes: dict[str, Any] = {name: form.optional(name) for name in ("description", "serie_number")}
-        changes |= {"name": form.text("name"), "connector": form.text("connector"), "active": form.checked("active")}
+        opened, typed = await _open(visit), read_params(visit.form)
+        changes = _read_changes(visit.form)
+        params = find_changes(opened.parameters, opened.params, typed)
+        place = DEVICES.at(opened.device["id"])
         try:
-            await visit.api.change(place, changes)
+            await visit.api.change(place, {**changes, "configuration_params": params.put})
+            for param_id in params.removed:
+                await visit.api.remove(f"{place}/params/{param_id}")
         except RefusedError as refused:
-            values = pick(changes, *_FIELDS) | {"active": changes["active"]}
-            return await self._render(visit, device, values, _find_faults(refused), refused.status)
-        return visit.redirect(DEVICES.page(device["id"]), "The device was saved")
+            values = pick({**opened.device, **changes}, *_FIELDS) | {"active": changes["active"]}
+            return await self._render(visit, opened, values, typed, refused)
+        return visit.redirect(DEVICES.page(opened.device["id"]), "The device was saved")
 
     async def _render_new(
         self, visit: Visit, network: Document, values: Document, faults: dict[str, str], status: int = 200
@@ -111,34 +114,77 @@ class DeviceRoutes:
         )
 
     async def _render(
-        self, visit: Visit, device: Document, values: Document, faults: dict[str, str], status: int = 200
+        self,
+        visit: Visit,
+        opened: "_Opened",
+        values: Document,
+        params: list[Document],
+        refused: RefusedError | None = None,
     ) -> Response:
-        network = await _find_network(visit, device["network"])
-        connectors = await _list_connectors(visit, device["network"])
-        place = DEVICES.at(device["id"])
-        records = await visit.api.get(f"{place}/data", {"qty": str(SHOWN_RECORDS)})
+        device, network = opened.device, opened.network
+        asked, further = list_fields(opened.parameters, params)
         return visit.render(
             "device.html",
-            status,
+            200 if refused is None else refused.status,
             device=device,
             network=network,
-            connectors=connectors,
-            connector_is_listed=any(connector["id"] == device["connector"] for connector in connectors),
+            connector=opened.connector,
+            connectors=opened.connectors,
             preview=preview_serial(rule_of(network), ""),
             values=values,
+            asked=asked,
+            further=further,
+            parser=show_parser(device),
             tokens=describe_tokens(await list_tokens(visit, DEVICES, device["id"])),
-            params=await visit.api.get(f"{place}/params"),
-            records=records,
-            plots=plot_records(records),
-            faults=faults,
+            data=await read_data(visit, device),
+            periods=PERIODS,
+            faults={} if refused is None else _find_faults(refused, [*asked, *further]),
         )
 
 
-def _find_faults(refused: RefusedError) -> dict[str, str]:
-    """Say of which field the registry speaks; what it says of a serial begins with the word."""
-    if refused.message.startswith("serial "):
-        return {"serie_number": refused.message}
-    return find_faults(refused.message, _FAULTS)
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A device, with what its page needs to know of where it belongs. ``connectors`` are those that it may have."""
+
+    device: Document
+    network: Document
+    connectors: list[Document]
+    params: list[Document]
+
+    @property
+    def connector(self) -> Document:
+        """The device's connector; only its id where it is shared with this profile no longer."""
+        connector_id = self.device["connector"]
+        unknown = {"id": connector_id, "name": connector_id}
+        return next((each for each in self.connectors if each["id"] == connector_id), unknown)
+
+    @property
+    def parameters(self) -> list[Document]:
+        """What the device is asked for."""
+        return join_parameters(self.network, self.connector)
+
+
+async def _open(visit: Visit) -> _Opened:
+    place = DEVICES.at(visit.path("device"))
+    device = await visit.api.get(place)
+    network = await _find_network(visit, device["network"])
+    connectors = await _list_connectors(visit, device["network"])
+    return _Opened(device, network, connectors, await visit.api.get(f"{place}/params"))
+
+
+def _read_changes(form: Form) -> Document:
+    """Read the form. It asks for a serial only where there may be one, so what it does not ask for stays."""
+    changes: Document = {name: form.optional(name) for name in ("description", "serie_number") if name in form.fields}
+    return changes | {
+        "name": form.text("name"),
+        "connector": form.text("connector"),
+        "active": form.checked("active"),
+    }
+
+
+def _find_faults(refused: RefusedError, params: Iterable[ParamField] = ()) -> dict[str, str]:
+    """Say of which field the registry speaks."""
+    return find_faults(refused.message, _FAULTS | {f"configuration_params.{each.key}": each.name for each in params})
 
 
 async def _find_network(visit: Visit, network_id: str) -> Document:

@@ -81,13 +81,16 @@ async def read_foreign_form(request: Request) -> Form:
 def find_faults(message: str, names: Mapping[str, str]) -> dict[str, str]:
     """Divide what the registry says into what it says of each field; the rest stands under the empty name.
 
-    It writes ``place: what is wrong``, several with semicolons. ``names`` gives the form's field for a place, or for
-    all places inside of one.
+    It writes ``place: what is wrong``, several with semicolons; what has no place goes on with what stands before it.
+    ``names`` gives the form's field for a place, or for all places inside of one.
     """
     faults: dict[str, str] = {}
+    name = ""
     for part in message.split("; "):
         place, found, problem = part.partition(": ")
-        name = names.get(place) or names.get(place.partition(".")[0], "") if found else ""
-        said = problem if name else part
+        said = part
+        if found:
+            name = names.get(place) or names.get(place.partition(".")[0], "")
+            said = problem if name else part
         faults[name] = f"{faults[name]}; {said}" if name in faults else said
     return faults

@@ -1,22 +1,31 @@
 """Authorization keys: who may send, how their fields are read, and a tester for that."""
 
+import re
+from contextlib import suppress
 from typing import Any, Final
 
+from pydantic import SecretStr
 from starlette.responses import Response
 from starlette.routing import Route
 
+from common.curl import make_sample, write_send_curl
+from common.fields.field_map import parse_field_map
 from common.fields.presets import PRESETS
 from console.forms import find_faults
 from console.refusal import RefusedError
 from console.registry_api import Document
 from console.removal import RemovalRoutes
+from console.sessions import Notice
 from console.testing_keys import ExplainBody, Sample
-from console.things import KEYS, NETWORKS, list_choices, list_things, pick
+from console.things import DEVICES, KEYS, NETWORKS, list_choices, list_things, pick
 from console.visit import Reception, Visit
 
 _TEXTS: Final = ("name", "verification_code", "network", "expire_time")
 
 _FAULTS: Final = {name: name for name in _TEXTS}
+
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+"""Of a path: no number and no choice, which can stand for many things."""
 
 SAMPLE: Final = """{
   "serial": "0011AABB",
@@ -27,11 +36,15 @@ SAMPLE: Final = """{
 
 
 class KeyRoutes:
-    """The pages of authorization keys. ``explain`` says what would become of a body."""
+    """The pages of authorization keys. ``explain`` says what would become of a body.
 
-    def __init__(self, reception: Reception, explain: ExplainBody) -> None:
+    Uplinks go to ``ingest_url``; None: nobody knows where.
+    """
+
+    def __init__(self, reception: Reception, explain: ExplainBody, ingest_url: str | None) -> None:
         self._reception = reception
         self._explain = explain
+        self._ingest_url = ingest_url
 
     @property
     def routes(self) -> list[Route]:
@@ -63,7 +76,23 @@ class KeyRoutes:
             faults = find_faults(refused.message, _FAULTS)
             return await self._render_list(visit, pick(new, *_TEXTS), faults, refused.status)
         said = f"The authorization key {new['name']} was created. Gateways send it as Authorization; shown this once:"
-        return visit.redirect(KEYS.page(created["id"]), said, secret=created["token"])
+        answer = visit.redirect(KEYS.page(created["id"]), said, secret=created["token"])
+        await self._offer_curl(visit, created)
+        return answer
+
+    async def _offer_curl(self, visit: Visit, created: Document) -> None:
+        """Show a line that sends an uplink with the key, if there is a device that it could come from."""
+        devices: list[Document] = []
+        if self._ingest_url and created["network"]:
+            wanted = {"filter[network]": created["network"], "orderBy": "created_at,desc", "amount": "10"}
+            with suppress(RefusedError):  # the key is created all the same
+                devices = await visit.api.get(DEVICES.api, wanted)
+        device = next((device for device in devices if device["serie_number"]), None)
+        item = device and make_item(created["verification_code"], device["serie_number"])
+        if self._ingest_url and device and item:
+            said = f"Send an uplink of the device {device['name']} with it:"
+            line = write_send_curl(self._ingest_url, SecretStr(created["token"]), item)
+            visit.session.notices.append(Notice(said, line))
 
     async def _show(self, visit: Visit) -> Response:
         key = await self._find(visit)
@@ -141,6 +170,19 @@ class KeyRoutes:
             test=test,
             faults=faults,
         )
+
+
+def make_item(field_map: str, serial: str) -> dict[str, Any] | None:
+    """Give an uplink of a device as this map reads it; None where the place of its serial says too little for that."""
+    path = parse_field_map(field_map).serial
+    if path is None:
+        return make_sample(serial)
+    if not all(map(_PLAIN_KEY.fullmatch, path)):
+        return None
+    item: Any = serial
+    for name in reversed(path):
+        item = {name: item}
+    return {"temperature": 21.5, **item}
 
 
 def _show_values(key: Document) -> Document:

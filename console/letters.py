@@ -1,5 +1,6 @@
 """Which dead letters a page is about, how many there are of what, and the story of one. No page and no request here."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -7,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
+
+import orjson
 
 from common.dead_letter import DeadLetter, LetterId
 from common.directory.model import Directory
@@ -20,6 +23,9 @@ from console.refusal import RefusedError
 PAGE_LETTERS: Final = 50
 
 FRAME_CHARACTERS: Final = 2_000
+
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+"""What TOML takes for a name without quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,17 @@ async def choose_letters(
 def key_of(letter: DeadLetter) -> str:
     """Give the id of the key that the uplink came with; empty for a message that nobody could read."""
     return "" if letter.envelope is None else letter.envelope.key_id
+
+
+def write_toml_line(key_id: str, field_map: str) -> tuple[str, str]:
+    """Give the table of a key in ``sluice.toml``, and the line in it that gives the key this map."""
+    table = key_id if _BARE_KEY.fullmatch(key_id) else _quote(key_id)
+    return f"[authorizations.{table}]", f"additional_parameters = {_quote(field_map)}"
+
+
+def _quote(text: str) -> str:
+    """Write a string of TOML: one of JSON, but for one control character that JSON takes as it is."""
+    return orjson.dumps(text).decode().replace("\x7f", "\\u007f")
 
 
 def tell_story(letter: DeadLetter, directory: Directory | None) -> dict[str, Any]:

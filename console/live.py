@@ -1,7 +1,7 @@
 """The live inspector: what happens to each uplink, as server-sent events. For the administrator alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, TypeAlias
 from uuid import uuid4
@@ -23,6 +23,10 @@ LOOK_SECONDS: Final = 1.0
 
 IDLE_LOOKS: Final = 15
 """Looks without an event, after which a comment keeps a proxy from taking the stream for dead."""
+
+BURST: Final = 200
+BURST_SECONDS: Final = 0.05
+"""What has come within this time is written at once: nobody reads faster, and a write costs as much as many events."""
 
 Watch: TypeAlias = Callable[[Announcement], AbstractAsyncContextManager[AsyncIterator[Seen]]]
 """Gives what the processes tell, as long as the context lasts. Raises :class:`WatchError`."""
@@ -53,44 +57,49 @@ class LiveRoutes:
         wanted = {name: visit.query(name) for name in ("serial", "key", "network", "stage", "reason")}
         keys, networks = await name_known(visit, KEYS), await name_known(visit, NETWORKS)
         return visit.render(
-            "live.html", wanted=wanted, stages=list(Stage), reasons=sorted(Reason), keys=keys, networks=networks
+            "live.html",
+            wanted=wanted,
+            stages={stage: stage.replace("_", " ") for stage in Stage},
+            reasons=sorted(Reason),
+            keys=keys,
+            networks=networks,
         )
 
     async def _follow(self, visit: Visit) -> Response:
         return StreamingResponse(self._stream(visit), media_type="text/event-stream")
 
     async def _stream(self, visit: Visit) -> AsyncIterator[bytes]:
-        announcement, stage = read_announcement(visit), visit.query("stage")
         yield b"retry: 2000\n\n"
         try:
-            async with self._watch(announcement) as seen:
-                async for each in self._listen(visit, seen):
-                    if each is None:
-                        yield b": still here\n\n"
-                    elif isinstance(each, Missed) or not stage or each.stage == stage:
-                        yield encode_seen(each)
+            async with self._watch(read_announcement(visit)) as seen:
+                async for burst in self._listen(visit, seen):
+                    yield b"".join(map(encode_seen, burst)) or b": still here\n\n"
         except WatchError as error:
             yield _encode("missed", {"why": str(error), "events": None})
 
-    async def _listen(self, visit: Visit, seen: AsyncIterator[Seen]) -> AsyncIterator[Seen | None]:
-        """Give what is seen, and None now and then, as long as the session lasts and the console does not stop."""
-        arriving: asyncio.Task[Seen] | None = None
+    async def _listen(self, visit: Visit, seen: AsyncIterator[Seen]) -> AsyncIterator[Sequence[Seen]]:
+        """Give what is seen in bursts, and an empty one now and then.
+
+        That lasts as long as the session does, the console does not stop, and there is something to be watched.
+        """
+        arrived: asyncio.Queue[Seen] = asyncio.Queue(BURST)  # when it is full, whoever tells events drops and says so
+        arriving = asyncio.create_task(_put_in(arrived, seen))
         idle = 0
         try:
             while not self._is_draining() and await self._still_admitted(visit):
-                arriving = arriving or asyncio.ensure_future(anext(seen))
-                done, _ = await asyncio.wait({arriving}, timeout=LOOK_SECONDS)
-                if done:
-                    yield arriving.result()
-                    arriving, idle = None, 0
+                if burst := await _take_burst(arrived):
+                    yield burst
+                    idle = 0
+                elif arriving.done():
+                    arriving.result()
+                    return
                 else:
                     idle += 1
                     if idle % IDLE_LOOKS == 0:
-                        yield None
+                        yield ()
         finally:
-            if arriving is not None:
-                arriving.cancel()
-                await asyncio.gather(arriving, return_exceptions=True)
+            arriving.cancel()
+            await asyncio.gather(arriving, return_exceptions=True)
 
     async def _still_admitted(self, visit: Visit) -> bool:
         try:
@@ -100,7 +109,10 @@ class LiveRoutes:
 
 
 def read_announcement(visit: Visit) -> Announcement:
-    """Read what the page asks for: of each kind one value at most."""
+    """Read what the page asks for: of each kind one value at most.
+
+    Its stage is not among that: the page needs every stage of an uplink to tell its story, and shows those of one.
+    """
 
     def one(name: str) -> frozenset[str]:
         value = visit.query(name)
@@ -108,6 +120,24 @@ def read_announcement(visit: Visit) -> Announcement:
 
     event_filter = EventFilter(one("serial"), one("key"), one("network"), one("reason"))
     return Announcement(f"console-{uuid4().hex[:12]}", event_filter, details=True)
+
+
+async def _put_in(arrived: "asyncio.Queue[Seen]", seen: AsyncIterator[Seen]) -> None:
+    async for each in seen:
+        await arrived.put(each)
+
+
+async def _take_burst(arrived: "asyncio.Queue[Seen]") -> list[Seen]:
+    """Wait a little for something to come, and give it with what comes right behind it."""
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            burst = [await arrived.get()]
+    except TimeoutError:
+        return []
+    await asyncio.sleep(BURST_SECONDS)
+    while not arrived.empty():
+        burst.append(arrived.get_nowait())
+    return burst
 
 
 def encode_seen(seen: Seen) -> bytes:

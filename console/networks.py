@@ -7,7 +7,10 @@ from starlette.routing import Route
 
 from common.serial import SerialMalformedError, SerialRule
 from console.forms import find_faults
-from console.parameters import read_parameters, read_parser, show_parameters, show_parser
+from console.images import list_places, upload_images
+from console.parameters import read_parameters, show_parameters
+from console.params import preview_fields
+from console.parsers import ParserRoutes, show_parser
 from console.refusal import RefusedError
 from console.registry_api import Document
 from console.removal import RemovalRoutes
@@ -25,7 +28,6 @@ _SERIAL_TEXTS: Final = ("label", "mask", "case", "image", "help")
 _FAULTS: Final = {
     **{name: name for name in _TEXTS},
     **{f"serial_number.{name}": f"serial_{name}" for name in _SERIAL_TEXTS},
-    "payload_decoder": "parser",
     "device_parameters": "parameters",
     "public": "public",
 }
@@ -49,6 +51,8 @@ class NetworkRoutes:
             Route("/networks/{network}", admit(self._show), methods=["GET"]),
             Route("/networks/{network}", admit(self._change), methods=["POST"]),
             Route("/serial", admit(self._preview), methods=["GET"]),
+            Route("/parameters", admit(self._preview_parameters), methods=["POST"]),
+            *ParserRoutes(self._reception, NETWORKS).routes,
             *TokenRoutes(self._reception, NETWORKS).routes,
             *ShareRoutes(self._reception, NETWORKS).routes,
             *RemovalRoutes(
@@ -78,13 +82,13 @@ class NetworkRoutes:
     async def _change(self, visit: Visit) -> Response:
         place = NETWORKS.at(visit.path("network"))
         network = await visit.api.get(place)
-        changes = _read_changes(visit)
+        changes, folder = _read_changes(visit), f"networks/{network['id']}"
         try:
-            await self._upload(visit, network["id"], changes)
+            changes = _add_images(changes, await upload_images(visit, folder, IMAGES))
             await visit.api.change(place, changes)
         except RefusedError as refused:
-            values = {**_show_values({**network, **changes}), "parser": visit.form.text("parser")}
-            return await self._render(visit, network, values, find_faults(refused.message, _FAULTS), refused.status)
+            faults = find_faults(refused.message, _FAULTS | list_places(folder, IMAGES))
+            return await self._render(visit, network, _show_values({**network, **changes}), faults, refused.status)
         return visit.redirect(NETWORKS.page(network["id"]), "The network was saved")
 
     async def _preview(self, visit: Visit) -> Response:
@@ -93,19 +97,9 @@ class NetworkRoutes:
         rule = SerialRule(visit.query("mask")[:SHOWN_SERIAL] or None, _CASES.get(case))
         return JSONResponse(preview_serial(rule, visit.query("serial")[:SHOWN_SERIAL]))
 
-    async def _upload(self, visit: Visit, network_id: str, changes: Document) -> None:
-        """Store the images that were chosen, and name them in the changes."""
-        for name, field in IMAGES.items():
-            content = await visit.form.file(name)
-            if not content:
-                continue
-            path = f"networks/{network_id}/{field}"
-            await visit.api.upload(path, content)
-            address = f"/file/{visit.profile.id}/{path}"
-            if field != "image":
-                changes[field] = address
-            elif changes["serial_number"] is not None:
-                changes["serial_number"][field] = address
+    async def _preview_parameters(self, visit: Visit) -> Response:
+        """``POST /parameters``: how the page of a device asks for what is being typed, as a part of a page."""
+        return visit.render("parameters_preview.html", previewed=preview_fields(read_parameters(visit.form) or ()))
 
     async def _render(
         self, visit: Visit, network: Document, values: Document, faults: dict[str, str], status: int = 200
@@ -120,6 +114,8 @@ class NetworkRoutes:
             own=own,
             values=values,
             parameters=show_parameters(values["device_parameters"]),
+            previewed=preview_fields(values["device_parameters"] or ()),
+            parser=show_parser(network),
             preview=preview_serial(_read_rule(values), ""),
             tokens=tokens,
             shares=shares,
@@ -159,7 +155,6 @@ def _show_values(network: Document) -> Document:
         "serial": serial is not None,
         "serial_required": (serial or {"required": True}).get("required", True),
         "public": bool(network.get("public")),
-        "parser": show_parser(network),
         "device_parameters": network.get("device_parameters"),
     }
 
@@ -174,7 +169,17 @@ def _read_changes(visit: Visit) -> Document:
         {**serial, "required": form.checked("serial_required")} if form.checked("serial") else None
     )
     changes["device_parameters"] = read_parameters(form)
-    changes["payload_decoder"] = read_parser(form)
     if visit.profile.administrator:
         changes["public"] = form.checked("public")
     return changes
+
+
+def _add_images(changes: Document, addresses: Document) -> Document:
+    """Name the images that were uploaded; one of the serial only where there is a rule for serials."""
+    of_serial = {name: address for name, address in addresses.items() if name in _SERIAL_TEXTS}
+    serial = changes["serial_number"]
+    return {
+        **changes,
+        **{name: address for name, address in addresses.items() if name not in of_serial},
+        "serial_number": serial and {**serial, **of_serial},
+    }

@@ -17,9 +17,12 @@ FOLDER = Path(__file__).parent / "templates"
 
 
 class Pages:
-    """The templates. A name that a template asks for and was not given is an error, and not an empty place."""
+    """The templates. A name that a template asks for and was not given is an error, and not an empty place.
 
-    def __init__(self) -> None:
+    Every template knows ``directory_file``, where the networks and the keys are if there is no registry.
+    """
+
+    def __init__(self, directory_file: str | None = None) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(FOLDER),
             autoescape=True,
@@ -27,11 +30,13 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.globals["directory_file"] = directory_file
         self._environment.filters |= {
             "clean": clean_text,
             "json": show_json,
             "number": show_number,
             "time": show_time,
+            "value": show_value,
             "zip": zip,
         }
 
@@ -68,6 +73,11 @@ def show_number(number: float) -> str:
 def show_json(value: Any) -> str:
     """Write a value as JSON for people; the template escapes it."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()
+
+
+def show_value(value: Any) -> str:
+    """Write a value in one line: a text as it is, as far as it can be printed, and anything else as JSON."""
+    return clean_text(value) if isinstance(value, str) else orjson.dumps(value, default=str).decode()
 
 
 def clean_text(text: str) -> str:

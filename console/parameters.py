@@ -1,6 +1,5 @@
-"""Device parameters and payload parsers in forms: what networks and connectors have alike."""
+"""Device parameters in forms: what networks and connectors ask of their devices."""
 
-from base64 import b64decode, b64encode
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -26,7 +25,7 @@ def show_parameters(parameters: list[Document] | None) -> list[dict[str, str]]:
             "label": parameter.get("label") or "",
             "type": parameter["type"],
             "group": parameter.get("group") or "main",
-            "default": _show_default(parameter),
+            "default": find_default(parameter),
             "options": "\n".join(f"{each['value']}={each['label']}" for each in parameter.get("options") or ()),
         }
         for parameter in parameters or ()
@@ -34,16 +33,16 @@ def show_parameters(parameters: list[Document] | None) -> list[dict[str, str]]:
     return [*rows, {"name": "", "label": "", "type": "text", "group": "main", "default": "", "options": ""}]
 
 
-def read_parser(form: Form) -> str | None:
-    """Read a parser's source as the API takes it; None: there is none."""
-    source = form.text("parser")
-    return b64encode(f"{source}\n".encode()).decode() if source else None
-
-
-def show_parser(document: Document) -> str:
-    """Give a parser's source, empty where there is none."""
-    encoded = document.get("payload_decoder")
-    return b64decode(encoded).decode() if encoded else ""
+def find_default(parameter: Document) -> str:
+    """Give the value that a device has of a parameter unless it is given another; empty: none."""
+    chosen = next((each["value"] for each in parameter.get("options") or () if each.get("is_default")), "")
+    match parameter.get("default"):
+        case None:
+            return str(chosen)
+        case bool(position):
+            return "true" if position else "false"
+        case other:
+            return str(other)
 
 
 def _read_row(row: dict[str, str]) -> Document:
@@ -63,14 +62,3 @@ def _read_option(line: str, default: str) -> Document:
     value, _, label = (part.strip() for part in line.partition("="))
     option: dict[str, Any] = {"value": value, "label": label or value}
     return option | {"is_default": True} if value == default and default else option
-
-
-def _show_default(parameter: Document) -> str:
-    chosen = next((each["value"] for each in parameter.get("options") or () if each.get("is_default")), "")
-    match parameter.get("default"):
-        case None:
-            return str(chosen)
-        case bool(position):
-            return "true" if position else "false"
-        case other:
-            return str(other)

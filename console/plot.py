@@ -28,6 +28,8 @@ class Plot:
     most: float
     newest: float
     count: int
+    begin: datetime
+    end: datetime
 
 
 def plot_records(records: Iterable[Document]) -> list[Plot]:
@@ -56,6 +58,8 @@ def _draw(variable: str, unit: str, series: Sequence[tuple[datetime, float]]) ->
         most=max(values),
         newest=values[-1],
         count=len(values),
+        begin=series[0][0],
+        end=series[-1][0],
     )
 
 

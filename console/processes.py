@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import httpx
 import structlog
@@ -39,6 +41,12 @@ FLAGS: Final = {
     "gate": "sluice_gate_closed",
     "directory": "sluice_directory_degraded",
 }
+
+FindAddresses: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
+"""Gives the addresses of the processes that answer to one host name; none where the name is one process's alone.
+
+Raises OSError for a name that nobody has.
+"""
 
 log = structlog.get_logger()
 
@@ -88,11 +96,17 @@ class Growth:
 
 
 class Processes:
-    """What is seen of the deployment: the last look, and what was counted within an hour. Nothing here raises."""
+    """What is seen of the deployment: the last look, and what was counted within an hour. Nothing here raises.
 
-    def __init__(self, clients: Sequence[httpx.AsyncClient], queue: Queue) -> None:
+    ``clients`` have the URL of one process each, or of all replicas of one, which ``find_addresses`` tells apart.
+    """
+
+    def __init__(
+        self, clients: Sequence[httpx.AsyncClient], queue: Queue, find_addresses: FindAddresses | None = None
+    ) -> None:
         self._clients = clients
         self._queue = queue
+        self._find_addresses = find_addresses
         self._look: Look | None = None
         self._growths: deque[Growth] = deque(maxlen=int(HOUR_SECONDS / LOOK_SECONDS))
 
@@ -113,14 +127,23 @@ class Processes:
     async def look(self) -> Look:
         """Look now."""
         states, queue = await asyncio.gather(
-            asyncio.gather(*(read_process(client) for client in self._clients)), self._read_queue()
+            asyncio.gather(*(self._read_replicas(client) for client in self._clients)), self._read_queue()
         )
-        return Look(datetime.now(UTC), states, *queue)
+        return Look(datetime.now(UTC), [*chain.from_iterable(states)], *queue)
 
     async def close(self) -> None:
         """Close the connections."""
         for client in self._clients:
             await client.aclose()
+
+    async def _read_replicas(self, client: httpx.AsyncClient) -> list[ProcessState]:
+        """Ask every process that answers to the client's URL; how many those are may change at any time."""
+        addresses: Sequence[str | None] = ()
+        if self._find_addresses is not None:
+            with suppress(OSError, UnicodeError):  # nobody has the name, or it is not told in time: asking it says that
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    addresses = await self._find_addresses(client.base_url.host)
+        return await asyncio.gather(*(read_process(client, address) for address in addresses or (None,)))
 
     async def _read_queue(self) -> tuple[Depths | None, str | None]:
         try:
@@ -129,13 +152,17 @@ class Processes:
             return None, str(error)
 
 
-async def read_process(client: httpx.AsyncClient) -> ProcessState:
-    """Ask one process how it is, and what it has counted."""
-    url = str(client.base_url).rstrip("/")
+async def read_process(client: httpx.AsyncClient, address: str | None = None) -> ProcessState:
+    """Ask one process how it is, and what it has counted: the one at ``address``, where several answer to the URL."""
+    named = client.base_url
+    url = str(named if address is None else named.copy_with(host=address)).rstrip("/")
+    # What is asked by its address still is who the name says: a proxy goes by the one, a certificate by the other.
+    host, extensions = {"Host": named.netloc.decode()}, {"sni_hostname": named.raw_host.decode()}
+    ask = partial(client.get, headers=host, extensions=extensions)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            readiness = await client.get("/readyz")
-            metrics = await client.get("/metrics")
+            readiness = await ask(f"{url}/readyz")
+            metrics = await ask(f"{url}/metrics")
         return parse_process(url, readiness.json(), metrics.text)
     except TimeoutError:
         return ProcessState(url, fault=f"no answer within {ANSWER_SECONDS:g} s")

@@ -88,6 +88,11 @@ class ProfileApi:
         """Store an image under a path of the profile's, in place of the one that is there."""
         await self._ask("POST", "/files", [{"filename": path, "file": b64encode(content).decode()}])
 
+    async def test_parser(self, trial: Document) -> Document:
+        """Give what a parser makes of a sample; nothing is stored."""
+        outcome: Document = await self._ask("POST", "/parser/test", trial)
+        return outcome
+
     async def _ask(
         self,
         method: str,

@@ -42,5 +42,5 @@ class RemovalRoutes:
         try:
             await visit.api.remove(self._kind.at(thing_id))
         except RefusedError as refused:
-            return visit.redirect(self._kind.page(thing_id), f"Not removed: {refused.message}")
+            return visit.redirect(self._kind.page(thing_id), f"Not removed: {refused.message}", is_fault=True)
         return visit.redirect(self._kind.pages, f"The {self._kind.word} was removed")

@@ -20,7 +20,7 @@ from console.live import LiveRoutes, Watch
 from console.networks import NetworkRoutes
 from console.overview import OverviewRoutes
 from console.pages import Pages
-from console.processes import Processes
+from console.processes import FindAddresses, Processes
 from console.registry_api import RegistryApi
 from console.sessions import Sessions
 from console.signing_in import SigningIn
@@ -33,7 +33,8 @@ class Neighbours:
     """What the console looks at beside the queue: clients of the registry and of each process, by name; how to explain.
 
     The base URL of each is set. The console closes them. ``find_directory`` gives the directory for what it adds to a
-    letter's story, ``watch`` the live events.
+    letter's story, ``watch`` the live events, ``find_addresses`` the replicas behind a process's URL. Where there is no
+    registry, ``directory_file`` has the networks and the keys, and :class:`console.no_registry.NoRegistry` answers.
     """
 
     registry: httpx.AsyncClient
@@ -41,6 +42,13 @@ class Neighbours:
     explain: ExplainBody
     find_directory: FindDirectory
     watch: Watch
+    find_addresses: FindAddresses | None = None
+    directory_file: str | None = None
+
+
+def find_ingest_url(settings: Settings) -> str | None:
+    """Give where gateways post; None where the settings leave it open."""
+    return settings.ingest_url or (settings.url_of(settings.ingest_port) if settings.ingest_port else None)
 
 
 class Console:
@@ -49,13 +57,13 @@ class Console:
     def __init__(self, settings: Settings, queue: Queue, neighbours: Neighbours) -> None:
         self._queue = queue
         self._registry = RegistryApi(neighbours.registry)
-        self._processes = Processes(neighbours.processes, queue)
+        self._processes = Processes(neighbours.processes, queue, neighbours.find_addresses)
         self._jobs = Jobs()
         self.port = settings.console_port
         self.health = Health("console", self._degraded)
         self.sessions = Sessions()
         """Who is signed in."""
-        pages = Pages()
+        pages = Pages(neighbours.directory_file)
         reception = Reception(self.sessions, self._registry, pages)
         self.live = LiveRoutes(reception, neighbours.watch, lambda: self.health.draining)
         routes = [
@@ -65,8 +73,15 @@ class Console:
             *NetworkRoutes(reception).routes,
             *ConnectorRoutes(reception).routes,
             *DeviceRoutes(reception).routes,
-            *KeyRoutes(reception, neighbours.explain).routes,
-            *DeadLetterRoutes(reception, queue, self._jobs, neighbours.find_directory, neighbours.explain).routes,
+            *KeyRoutes(reception, neighbours.explain, find_ingest_url(settings)).routes,
+            *DeadLetterRoutes(
+                reception,
+                queue,
+                self._jobs,
+                find_directory=neighbours.find_directory,
+                explain=neighbours.explain,
+                directory_file=neighbours.directory_file,
+            ).routes,
             *self.live.routes,
         ]
         self.app: ASGIApp = create_app(routes, self.sessions, self._registry, pages)

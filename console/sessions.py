@@ -34,10 +34,15 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What the next page says once. ``secret`` is a token that is shown this once and kept nowhere."""
+    """What the next page says once. ``secret`` is a token that is shown this once and kept nowhere.
+
+    ``place`` is the part of the page that it stands in; empty: its head.
+    """
 
     text: str
     secret: str | None = None
+    place: str = ""
+    is_fault: bool = False
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ class ShareRoutes:
         try:
             await visit.api.create(f"{self._kind.at(thing)}/share", {"profile": visit.form.text("share_profile")})
         except RefusedError as refused:
-            return visit.redirect(back, f"Not shared: {refused.message}")
+            return visit.redirect(back, f"Not shared: {refused.message}", is_fault=True)
         return visit.redirect(back, f"The {self._kind.word} is shared")
 
     async def _ask(self, visit: Visit) -> Response:

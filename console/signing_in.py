@@ -20,8 +20,8 @@ from console.visit import SEE_OTHER, read_profile
 
 SIGN_IN: Final = "/sign-in"
 
-UNKNOWN = "The registry does not know this token"
-MISSING = "A profile's token is needed"
+UNKNOWN = "Nobody has this token"
+MISSING = "A token is needed"
 NO_TOKEN = "This is no token: it has characters that none has"  # noqa: S105 - says that there is none
 
 

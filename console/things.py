@@ -1,7 +1,7 @@
 """What profiles have, as the console and the registry's API call it, and what is done alike with all of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -50,13 +50,18 @@ KEYS: Final = Kind("authorization key", "/keys", "/serviceauth")
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page of a list, from 1, and what was asked for."""
+    """A page of a list, from 1, and the parameters that the list was asked for with."""
 
     rows: Sequence[Document]
     page: int
     more: bool
-    name: str
     url: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The part of the name that was asked for; empty: any."""
+        return self.parameters.get("name", "")
 
     @property
     def is_filtered(self) -> bool:
@@ -65,20 +70,24 @@ class Listed:
 
     def turn(self, by: int) -> str:
         """Give the address of another page of the same list."""
-        parameters = {"name": self.name} if self.name else {}
-        return f"{self.url}?{urlencode({**parameters, 'page': self.page + by})}"
+        return f"{self.url}?{urlencode({**self.parameters, 'page': self.page + by})}"
+
+
+def read_page(visit: Visit) -> int:
+    """Give the page of a list that the query asks for, from 1."""
+    text = visit.query("page")
+    return int(text) if text.isdecimal() and 0 < int(text) < MOST_CHOICES else 1
 
 
 async def list_things(visit: Visit, kind: Kind) -> Listed:
     """Give the page of a list that the query asks for: its number, and a part of the name."""
-    text, name = visit.query("page"), visit.query("name")
-    page = int(text) if text.isdecimal() and 0 < int(text) < MOST_CHOICES else 1
+    page, name = read_page(visit), visit.query("name")
     parameters = {"orderBy": "name,asc"} | ({"filter[name]": f"*{name}*"} if name else {})
     rows = await visit.api.get(kind.api, {**parameters, "page": str(page), "amount": str(PAGE_ROWS)})
     more = False
     if len(rows) == PAGE_ROWS:  # whether there is one row behind these
         more = bool(await visit.api.get(kind.api, {**parameters, "page": str(page * PAGE_ROWS + 1), "amount": "1"}))
-    return Listed(rows, page, more, name, kind.pages)
+    return Listed(rows, page, more, kind.pages, {"name": name} if name else {})
 
 
 async def list_choices(visit: Visit, kind: Kind) -> list[Document]:

@@ -36,8 +36,10 @@ class TokenRoutes:
         try:
             created = await visit.api.create(f"{self._kind.api}/token", new)
         except RefusedError as refused:
-            return visit.redirect(back, f"No token was created: {refused.message}")
-        return visit.redirect(back, f"The token {created['name']}, shown this once:", secret=created["token"])
+            return visit.redirect(back, f"No token was created: {refused.message}", is_fault=True)
+        warning = f"{created['message']}. " if "message" in created else ""
+        said = f"{warning}The token {created['name']}, shown this once:"
+        return visit.redirect(back, said, secret=created["token"])
 
     async def _ask(self, visit: Visit) -> Response:
         token = await self._find(visit)

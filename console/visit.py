@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -50,10 +51,15 @@ class Visit:
         """Give the page."""
         return self.pages.render(self.request, template, self.session, status, context)
 
-    def redirect(self, url: str, text: str | None = None, *, secret: str | None = None) -> Response:
-        """Send the browser on, so that a reload sends nothing twice; the page there says the text, once."""
+    def redirect(
+        self, url: str, text: str | None = None, *, secret: str | None = None, is_fault: bool = False
+    ) -> Response:
+        """Send the browser on, so that a reload sends nothing twice; the page there says the text, once.
+
+        It is said in the part of the page that the URL's fragment names.
+        """
         if text is not None:
-            self.session.notices.append(Notice(text, secret))
+            self.session.notices.append(Notice(text, secret, urlsplit(url).fragment, is_fault))
         return RedirectResponse(url, SEE_OTHER)
 
 

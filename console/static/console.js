@@ -2,18 +2,12 @@
 // but for what is live. Whatever came from outside is written as text, never as markup.
 
 import { followEvents } from "./live.js";
+import { previewParameters } from "./parameters.js";
 import { previewSerials } from "./serial.js";
+import { localTimes } from "./times.js";
+import { tryWhileTyping } from "./trying.js";
 
 document.documentElement.classList.add("scripted");
-
-/** Write times as the reader's clock says them; the exact one stays on hover. */
-export function localTimes(root) {
-  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-  for (const time of root.querySelectorAll("time[datetime]")) {
-    const moment = new Date(time.dateTime);
-    if (!Number.isNaN(moment.valueOf())) time.textContent = format.format(moment);
-  }
-}
 
 /** Put in again and again what changes of a page, while somebody looks at it. */
 function refresh(part) {
@@ -46,8 +40,22 @@ async function followProgress(part) {
   }
 }
 
+/** Say at once that a file is too large, and not after the form was sent with everything that was typed. */
+function limitFile(input) {
+  const most = Number(input.dataset.mostBytes);
+  input.addEventListener("change", () => {
+    const size = input.files[0]?.size ?? 0;
+    const said = `The file has ${size.toLocaleString()} bytes; at most ${most.toLocaleString()} are taken`;
+    input.setCustomValidity(size > most ? said : "");
+    input.reportValidity();
+  });
+}
+
 localTimes(document);
 document.querySelectorAll("[data-refresh]").forEach(refresh);
 document.querySelectorAll("[data-progress]").forEach(followProgress);
 document.querySelectorAll("[data-serial-rule]").forEach(previewSerials);
+document.querySelectorAll("[data-parameters]").forEach(previewParameters);
+document.querySelectorAll("[data-most-bytes]").forEach(limitFile);
+document.querySelectorAll("[data-try]").forEach(tryWhileTyping);
 document.querySelectorAll("[data-live]").forEach(followEvents);

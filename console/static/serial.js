@@ -1,7 +1,8 @@
-// A serial while it is being typed: its case is forced, and the server says what it makes of it. The rule itself is
-// the server's alone (common/serial.py), so that the page cannot think otherwise.
+// A serial while it is being typed: its case is forced, the hyphens of its format come by themselves, and the server
+// says what it makes of it. Whether it fits is the server's alone to say (common/serial.py), so that the page cannot
+// think otherwise.
 
-const PAUSE = 150; // milliseconds without a key before the server is asked
+import { askLater } from "./asking.js";
 
 export function previewSerials(part) {
   const typed = part.querySelector("[data-serial]") ?? part.querySelector("[name=serie_number]");
@@ -10,15 +11,13 @@ export function previewSerials(part) {
   const mask = part.querySelector("[name=serial_mask]");
   const force = part.querySelector("[name=serial_case]");
   const rule = () => ({ mask: mask?.value ?? part.dataset.mask ?? "", case: force?.value ?? part.dataset.case ?? "" });
-  let timer = 0;
-  let asked = 0;
 
-  async function ask() {
-    const number = ++asked;
+  function ask() {
     const query = new URLSearchParams({ ...rule(), serial: typed.value });
-    const response = await fetch(`/serial?${query}`, { redirect: "manual" }).catch(() => null);
-    if (!response?.ok || number !== asked) return; // another question is on its way
-    const preview = await response.json();
+    return fetch(`/serial?${query}`, { redirect: "manual" });
+  }
+
+  function show(preview) {
     if (example) example.textContent = preview.example;
     verdict.textContent = preview.problem || (preview.stored ? `Stored as ${preview.stored}` : "");
     verdict.classList.toggle("fault", Boolean(preview.problem));
@@ -33,15 +32,30 @@ export function previewSerials(part) {
     typed.setSelectionRange(selectionStart, selectionEnd);
   }
 
-  function later() {
-    clearTimeout(timer);
-    timer = setTimeout(ask, PAUSE);
+  /** Put the hyphens where the format has them, as long as something is added at the end. */
+  function placeHyphens(event) {
+    const atEnd = typed.selectionStart === typed.value.length;
+    if (!rule().mask.includes("-") || !atEnd || event.inputType?.startsWith("delete")) return;
+    typed.value = placeAll(typed.value.replaceAll("-", ""), rule().mask);
   }
 
-  typed.addEventListener("input", () => {
+  const later = askLater(ask, (response) => response.json(), show);
+  typed.addEventListener("input", (event) => {
     forceCase();
+    placeHyphens(event);
     later();
   });
   mask?.addEventListener("input", later);
   force?.addEventListener("change", later);
+}
+
+/** Lay characters out along a format; what goes beyond it follows as it is. */
+function placeAll(characters, mask) {
+  const rest = [...characters];
+  let placed = "";
+  for (const slot of mask) {
+    if (!rest.length) break;
+    placed += slot === "-" ? "-" : rest.shift();
+  }
+  return placed + rest.join("");
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.ports import find_free_port
 from tests.support.processes import SLUICE, Process
 from tests.support.roles import PROFILE_TOKEN
 
@@ -21,7 +22,8 @@ class Running:
             "SLUICE_QUEUE": f"sqlite:{folder / 'var' / 'queue.db'}",
             "SLUICE_DIRECTORY": str(folder / "sluice.toml"),
             "SLUICE_PROFILE_TOKEN": PROFILE_TOKEN,
-            **{f"SLUICE_{role}_PORT": "0" for role in ("INGEST", "REGISTRY", "WORKER", "CONSOLE")},
+            "SLUICE_INGEST_PORT": str(find_free_port()),  # known before it listens: the console tells people
+            **{f"SLUICE_{role}_PORT": "0" for role in ("REGISTRY", "WORKER", "CONSOLE")},
             "SLUICE_LOG_FORMAT": "json",
         }
         self.process = Process(str(SLUICE), "run", environment=environment)
@@ -39,9 +41,9 @@ class Running:
 class Visitor:
     """Somebody at the console without a browser."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str = PROFILE_TOKEN) -> None:
         self._client = httpx.Client(base_url=url, follow_redirects=True, timeout=30)
-        self.submit("/sign-in", on="/sign-in", token=PROFILE_TOKEN)
+        self.submit("/sign-in", on="/sign-in", token=token)
 
     def open(self, path: str) -> str:
         return self._client.get(path).raise_for_status().text

@@ -15,6 +15,7 @@ _FILE = re.compile(r"^```(?:json|toml|js) (\S+\.\S+)\n(.*?)^```$", re.MULTILINE 
 _CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^ *```\w*[^\n]*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _MENTION = re.compile(r"`(sluice [^`]+)`")
+_LINK = re.compile(r"\]\((?!https?://)([^)#\s]+)")
 _COMMAND = re.compile(r"^(?:\$ )?(?:docker compose exec \w+ |\.venv/bin/)?(sluice .*?)(?: {2,}#.*)?$")
 
 
@@ -41,6 +42,11 @@ def list_shown(page: str) -> list[Shown]:
     blocks = _CONSOLE.findall(read_page(page))
     parts = [part for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
     return [Shown(command, outcome) for command, _, outcome in (part.partition("\n") for part in parts)]
+
+
+def list_links(page: str) -> list[str]:
+    """Give every file that a page links to or shows, relative to the page."""
+    return list(_LINK.findall(_BLOCK.sub("", read_page(page))))
 
 
 def list_mentions(page: str) -> Iterator[str]:

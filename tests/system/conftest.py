@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from playwright.sync_api import Browser, Page
 
+from tests.support.chromium import open_chromium, open_page
+from tests.support.console import Running
 from tests.support.leftovers import delete_queues
 from tests.support.roles import Roles
 from tests.support.system import RETRY_STEPS, System
@@ -49,6 +52,27 @@ def system_on_rabbitmq(amqp_url: str, tmp_path: Path) -> Iterator[System]:
     """For what there is on RabbitMQ alone."""
     with opening(System, amqp_url, tmp_path) as system:
         yield system
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    """``sluice run`` with its console."""
+    running = Running(tmp_path)
+    yield running
+    running.process.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with open_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(chromium: Browser, running: Running) -> Iterator[Page]:
+    """A page of somebody who has signed in at that console."""
+    with open_page(chromium, running.url("console")) as page:
+        yield page
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ from pathlib import Path
 import httpx
 
 from tests.support.console import Running, Visitor
-from tests.support.roles import PROFILE_TOKEN, Roles
+from tests.support.processes import Process
+from tests.support.roles import DIRECTORY_TOKEN, PROFILE_TOKEN, Roles
+from tests.support.system import AUTHORIZATION, System
 from tests.support.waiting import eventually
 
 
@@ -73,6 +75,60 @@ def list_stages(happened: list[str]) -> set[str]:
     """Give the stages of which there was an event."""
     events = [json.loads(line.removeprefix("data: ")) for line in list(happened) if line.startswith("data: ")]
     return {event["stage"] for event in events if "stage" in event}
+
+
+async def test_run_with_a_directory_in_a_file_serves_what_needs_no_registry(system_on_sqlite: System) -> None:
+    """Whoever has the directory's token sees what happens and what died, and which process does it."""
+    running = system_on_sqlite.run("run", SLUICE_DIRECTORY_TOKEN=DIRECTORY_TOKEN)
+    urls = {role: listening_at(running, role) for role in ("ingest", "console")}
+    visitor = Visitor(urls["console"], DIRECTORY_TOKEN)
+    happened: list[str] = []
+    following = threading.Thread(target=follow, args=(visitor, happened))
+    following.start()
+
+    def send() -> int:
+        headers = {"Authorization": AUTHORIZATION}
+        return httpx.post(f"{urls['ingest']}/uplink", json={"serial": "unknown-1"}, headers=headers).status_code
+
+    await eventually(lambda: send() == 202 and {"accepted", "dead"} <= list_stages(happened), poll=0.5)
+    await eventually(lambda: "serial_unknown" in visitor.open("/dead"))
+    overview = visitor.open("/")
+    for role in ("ingest", "worker"):
+        assert f"{role} at http://{role}" in overview
+    assert "/networks" not in overview
+    assert running.terminate() == 0
+    following.join()
+    visitor.close()
+    assert DIRECTORY_TOKEN not in running.log
+
+
+def test_run_with_a_directory_in_a_file_and_no_token_says_why_there_is_no_console(system_on_sqlite: System) -> None:
+    running = system_on_sqlite.run("run")
+    why = str(running.wait_for_line("console.left_out")["why"])
+    assert "Set SLUICE_DIRECTORY_TOKEN" in why
+    running.wait_for_line("gate.opened")
+    assert all(line.get("role") != "console" for line in running.lines)
+    assert running.terminate() == 0
+
+
+def test_a_console_at_which_nobody_could_sign_in_does_not_start(system_on_sqlite: System) -> None:
+    console = system_on_sqlite.run("console")
+    assert console.wait() == 1
+    assert "Set SLUICE_DIRECTORY_TOKEN" in console.log
+
+
+def test_run_with_a_registry_elsewhere_serves_a_console_for_its_profiles(roles: Roles, tmp_path: Path) -> None:
+    registry = roles.start("registry")
+    edge = roles.run("run", SLUICE_QUEUE=f"sqlite:{tmp_path / 'edge.db'}")
+    visitor = Visitor(listening_at(edge, "console"))
+    assert "Generic Endpoint" in visitor.open("/networks")
+    assert edge.terminate() == 0
+    assert registry.terminate() == 0
+    visitor.close()
+
+
+def listening_at(process: Process, role: str) -> str:
+    return str(process.wait_for_line("http.listening", role=role)["url"])
 
 
 def test_run_serves_the_console_and_stops_while_somebody_watches(tmp_path: Path) -> None:

@@ -1,24 +1,21 @@
 """The console in a browser: the story of a new user, and every page looked at. Imports nothing of Sluice."""
 
+import itertools
+import json
 import os
 import re
-import time
-from collections.abc import Callable, Iterator
+import shlex
+import subprocess
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.chromium import open_chromium
+from tests.support.chromium import inspect_page, poll, sign_in
 from tests.support.console import Running
-from tests.support.roles import PROFILE_TOKEN
-from tests.support.waiting import DEADLINE_SECONDS
 
 pytestmark = pytest.mark.browser
-
-expect.set_options(timeout=DEADLINE_SECONDS * 1_000)
 
 WIDTHS = (1280, 390)
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -27,41 +24,6 @@ PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c02"
     "0000000b4944415478da6364f80f00010501012718e3660000000049454e44ae426082"
 )
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    running = Running(tmp_path)
-    yield running
-    running.process.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with open_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(chromium: Browser, running: Running) -> Iterator[Page]:
-    """A page of somebody who has signed in; whatever the browser complains of fails the test."""
-    context = chromium.new_context(base_url=running.url("console"))
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    page.set_default_timeout(DEADLINE_SECONDS * 1_000)
-    sign_in(page)
-    yield page
-    context.close()
-    assert complaints == []
-
-
-def sign_in(page: Page) -> None:
-    page.goto("/sign-in")
-    page.get_by_label("Token of your profile").fill(PROFILE_TOKEN)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Overview", exact=True)).to_be_visible()
 
 
 def create_network(page: Page, folder: Path) -> None:
@@ -105,59 +67,126 @@ def create_device(page: Page) -> None:
     expect(page.get_by_text("Nothing has come from this device yet")).to_be_visible()
 
 
-def create_key(page: Page) -> str:
-    """Create a key, test a body with it, and give it."""
+def create_key(page: Page) -> tuple[str, str]:
+    """Create a key, and test a body with it; gives the key, and the line that sends an uplink with it."""
     page.get_by_role("link", name="Keys").click()
     page.get_by_label("Name of a new key").fill("Gateway")
     page.get_by_label("What is sent comes by").select_option("Field")
     page.get_by_label("Additional Parameter").fill("serial=devaddr")
     page.get_by_role("button", name="Create key").click()
-    key = page.locator("code.secret").inner_text()
+    key, line = page.locator("code.secret").all_inner_texts()
     page.get_by_label("Body of a request").fill('{"devaddr": "a1b2c3", "level": 5}')
     page.get_by_role("button", name="Test", exact=True).click()
     expect(page.get_by_text("Answered 202: 1 uplink accepted")).to_be_visible()
     expect(page.get_by_role("cell", name="level")).to_be_visible()
     expect(page.locator("code.secret")).to_have_count(0)
-    return key
+    return key, line
 
 
-def test_a_new_user_comes_from_nothing_to_data(running: Running, page: Page, tmp_path: Path) -> None:
-    create_network(page, tmp_path)
-    create_device(page)
-    key = create_key(page)
+def run_line(line: str) -> bool:
+    """Run a line as somebody who has copied it from a page, and say whether the uplink was taken."""
+    command = [*shlex.split(line), "--silent", "--show-error", "--max-time", "30", "--write-out", "%{http_code}"]
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout.endswith("202")
 
+
+def break_the_map(page: Page) -> None:
+    page.get_by_role("link", name="Keys").click()
+    page.get_by_role("link", name="Gateway").click()
+    page.get_by_label("Additional Parameter", exact=True).fill("serial=level")
+    page.get_by_role("button", name="Save the key").click()
+    expect(page.get_by_text("The authorization key was saved")).to_be_visible()
+
+
+def find_the_dead_letter(running: Running, page: Page, key: str) -> int:
+    """Send until an uplink dies of the map, and go to its letter from where it is seen; gives its level."""
     page.get_by_role("link", name="Live").click()
     expect(page.get_by_text("Watching")).to_be_visible()
-    expect(page.get_by_text("Nothing has happened since")).to_be_visible()
-    poll(lambda: running.send(key, {"devaddr": "a1b2c3", "level": 5}) == 202)
-    running.send(key, {"devaddr": "a1b2c3", "level": 7})
-    running.send(key, {"devaddr": "ffffff", "level": 1})
-    expect(page.get_by_role("row").filter(has_text="posted").filter(has_text="a1b2c3").first).to_be_visible()
-    dead = page.get_by_role("row").filter(has_text="serial_unknown")
-    expect(dead).to_be_visible()
-    dead.get_by_role("button").click()
-    story = page.locator("[data-story-events] li")
-    expect(story.filter(has_text="accepted")).to_contain_text('"devaddr": "ffffff"')
-    expect(story.filter(has_text="dead")).to_contain_text("serial_unknown")
-    page.get_by_role("button", name="Pause").click()
-    running.send(key, {"devaddr": "a1b2c3", "level": 9})
-    expect(page.get_by_text(re.compile(r"Paused, \d+ wait"))).to_be_visible()
+    dead = page.get_by_role("row").filter(has_text="serial_malformed")
+    levels = itertools.count(101)
+    poll(lambda: running.send(key, {"devaddr": "a1b2c3", "level": next(levels)}) == 202 and dead.count())
+    dead.first.get_by_role("button").click()
+    sent = page.get_by_role("region", name="This uplink").inner_text()
+    page.get_by_role("link", name="Its dead letter").click()
+    expect(page.get_by_role("heading", name="serial_malformed")).to_be_visible()
+    level: int = json.loads(sent)["level"]
+    return level
 
-    page.get_by_role("link", name="Devices").click()
-    page.get_by_role("link", name="Probe 1").click()
-    page.locator("svg.plot").first.wait_for()
-    expect(page.get_by_role("cell", name="level").first).to_be_visible()
-    assert "UTC" not in page.locator("td time").first.inner_text()
-    assert page.locator("td time").first.get_attribute("title")
 
+def mend_the_map(page: Page) -> None:
+    """Try another map while it is typed, save it for its key, and replay the letter."""
+    field = page.get_by_label("Additional Parameter")
+    expect(page.get_by_text("dead letter, serial_malformed")).to_be_visible()
+    field.fill("")
+    field.press_sequentially("serial=devadr")
+    expect(page.get_by_text("Answered 400 serial_missing")).to_be_visible()
+    field.press("Backspace")
+    field.press_sequentially("dr")
+    expect(page.get_by_text("device of")).to_be_visible()
+    assert inspect_page(page, "dead letter with another map", WIDTHS[0]) == []
+    page.get_by_role("button", name="Save this map for the key Gateway").click()
+    expect(page.get_by_text("The map of the key Gateway was saved")).to_be_visible()
+    expect(field).to_have_value("serial=devaddr")
+    page.get_by_role("button", name="Replay this letter").click()
+    expect(page.get_by_text("1 of 1 were replayed. It is over")).to_be_visible()
+
+
+def test_letters_are_purged_after_a_question(running: Running, page: Page) -> None:
+    page.get_by_role("link", name="Keys").click()
+    page.get_by_label("Name of a new key").fill("Gateway")
+    page.get_by_role("button", name="Create key").click()
+    key = page.locator("code.secret").inner_text()
+    poll(lambda: running.send(key, {"serial": "ffffff"}) == 202)
     page.get_by_role("link", name="Dead letters").click()
-    page.get_by_role("link", name="serial_unknown", exact=True).click()
+    reason = page.get_by_role("link", name="serial_unknown", exact=True)
+    poll(lambda: page.reload() and reason.count())
+    reason.click()
     page.get_by_role("link", name=re.compile("Purge these 1")).click()
     page.get_by_label("Give up 1 uplink for good").check()
     page.get_by_role("button", name="Purge").click()
     expect(page.get_by_text("1 of 1 were purged. It is over")).to_be_visible()
     page.get_by_role("link", name="Dead letters").first.click()
     expect(page.get_by_text("There is no dead letter")).to_be_visible()
+
+
+def test_a_new_user_comes_from_nothing_to_data(running: Running, page: Page, tmp_path: Path) -> None:
+    create_network(page, tmp_path)
+    create_device(page)
+    key, line = create_key(page)
+    page.get_by_role("link", name="Live").click()
+    expect(page.get_by_text("Watching")).to_be_visible()
+    expect(page.get_by_text("Nothing has happened since")).to_be_visible()
+    poll(lambda: run_line(line))
+    posted = page.get_by_role("row").filter(has_text="posted").filter(has_text="A1B2C3")
+    expect(posted.first).to_be_visible()
+    posted.first.get_by_role("button").click()
+    expect(page.get_by_role("heading", name="Story of")).to_be_focused()
+    expect(page.get_by_role("region", name="The request as it came")).to_contain_text('"devaddr": "A1B2C3"')
+    steps = page.locator("[data-story-steps] li")
+    for number, step in enumerate(("accepted", "mapped", "resolved", "posted")):
+        expect(steps.nth(number)).to_contain_text(step)
+    expect(steps.nth(1).get_by_role("row").filter(has_text="temperature")).to_contain_text("21.5")
+    expect(steps.nth(3)).to_contain_text("Data Added after")
+    expect(page.locator("[data-story-gaps] li")).to_have_count(0)
+    assert inspect_page(page, "live with a story", WIDTHS[0]) == []
+    page.get_by_role("button", name="Pause").click()
+    rows = page.locator("[data-events] tr")
+    before = rows.count()
+    running.send(key, {"devaddr": "a1b2c3", "level": 7})
+    expect(page.get_by_text(re.compile(r"[1-9]\d* came since"))).to_be_visible()
+    expect(rows).to_have_count(before)
+    page.get_by_role("button", name="Go on").click()
+    expect(rows.nth(before + 3)).to_be_visible()
+
+    break_the_map(page)
+    level = find_the_dead_letter(running, page, key)
+    mend_the_map(page)
+
+    page.get_by_role("link", name="Devices").click()
+    page.get_by_role("link", name="Probe 1").click()
+    poll(lambda: page.reload() and page.get_by_role("cell", name=str(level), exact=True).count())
+    page.locator("svg.plot").first.wait_for()
+    assert "UTC" not in page.locator("td time").first.inner_text()
+    assert page.locator("td time").first.get_attribute("title")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
@@ -205,7 +234,7 @@ def test_every_page_is_fit_for_everybody_at_both_widths_and_in_both_themes(
     create_network(page, tmp_path)
     create_device(page)
     device = page.url.rpartition("/")[2]
-    key = create_key(page)
+    key, _ = create_key(page)
     key_id = page.url.rpartition("/keys/")[2].partition("/")[0]
     poll(lambda: running.send(key, [{"devaddr": "a1b2c3", "level": n, "temperature": 20 + n} for n in range(9)]) == 202)
     running.send(key, {"devaddr": "ffffff"})
@@ -221,7 +250,7 @@ def test_every_page_is_fit_for_everybody_at_both_widths_and_in_both_themes(
     assert connector
     addresses = {
         "overview": "/", "live": "/live", "networks": "/networks", "network": network,
-        "network-remove": f"{network}/remove",
+        "network-remove": f"{network}/remove", "network-parser": f"{network}/parser",
         "connectors": "/connectors", "connector": connector, "devices": "/devices", "device": f"/devices/{device}",
         "device-new": f"/devices/new?network={network.rpartition('/')[2]}", "device-network": "/devices/new",
         "keys": "/keys", "key": f"/keys/{key_id}", "dead-letters": "/dead", "dead-letter": letter,
@@ -249,18 +278,3 @@ def look_at(chromium: Browser, running: Running, addresses: dict[str, str], pict
                 page.screenshot(path=pictures / f"{name}-{width}-{theme}.png", full_page=True)
             context.close()
     assert problems == []
-
-
-def inspect_page(page: Page, name: str, width: int) -> list[str]:
-    """Give what axe-core finds, and by how much the page is too wide."""
-    violations = Axe().run(page).response["violations"]
-    problems = [f"{name} at {width}: {each['id']} {each['nodes'][0]['target']}" for each in violations]
-    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return problems + ([f"{name} at {width}: {overflow} pixels too wide"] if overflow else [])
-
-
-def poll(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds that asks a process: the browser's API leaves no room for a coroutine."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come to hold"

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -62,27 +63,32 @@ def surroundings(registry: Registry) -> Surroundings:
 
 
 @pytest.fixture
-def console(queue: FakeQueue, surroundings: Surroundings) -> Console:
-    settings = Settings(console_port=0)
-    return Console(
-        settings,
-        queue,
-        Neighbours(
-            registry=httpx.AsyncClient(transport=surroundings, base_url="http://registry"),
-            processes=surroundings.processes,
-            explain=lambda sample: explain_sample(settings, sample),
-            find_directory=surroundings.find_directory,
-            watch=surroundings.watch,
-        ),
+def settings() -> Settings:
+    return Settings(console_port=0)
+
+
+@pytest.fixture
+def neighbours(settings: Settings, surroundings: Surroundings) -> Neighbours:
+    return Neighbours(
+        registry=httpx.AsyncClient(transport=surroundings, base_url="http://registry"),
+        processes=surroundings.processes,
+        explain=lambda sample: explain_sample(settings, sample),
+        find_directory=surroundings.find_directory,
+        watch=surroundings.watch,
     )
 
 
 @pytest.fixture
-async def open_browser(console: Console) -> AsyncIterator[Callable[[], Browser]]:
-    """Open browsers that nobody has signed in at."""
+def console(settings: Settings, queue: FakeQueue, neighbours: Neighbours) -> Console:
+    return Console(settings, queue, neighbours)
+
+
+@pytest.fixture
+async def open_browser_at() -> AsyncIterator[Callable[..., Browser]]:
+    """Open browsers at a console, that nobody has signed in at."""
     clients: list[httpx.AsyncClient] = []
 
-    def open_one(base_url: str = "http://console") -> Browser:
+    def open_one(console: Console, base_url: str = "http://console") -> Browser:
         transport = httpx.ASGITransport(console.app)
         clients.append(httpx.AsyncClient(transport=transport, base_url=base_url, follow_redirects=True))
         return Browser(clients[-1])
@@ -90,6 +96,12 @@ async def open_browser(console: Console) -> AsyncIterator[Callable[[], Browser]]
     yield open_one
     for client in clients:
         await client.aclose()
+
+
+@pytest.fixture
+def open_browser(console: Console, open_browser_at: Callable[..., Browser]) -> Callable[..., Browser]:
+    """Open browsers that nobody has signed in at."""
+    return partial(open_browser_at, console)
 
 
 @pytest.fixture

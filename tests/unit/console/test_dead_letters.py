@@ -1,14 +1,20 @@
 """The dead letters of a console: found, understood, replayed and let go."""
 
+import asyncio
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from common.dead_letter import Disposition
 from common.queue.protocol import QueueUnavailableError
 from common.reason import Reason
-from console.letters import PAGE_LETTERS
-from console.service import Console
+from common.settings import Settings
+from console.letters import PAGE_LETTERS, write_toml_line
+from console.service import Console, Neighbours
 from registry.first_start import FirstStart
 from tests.support.directories import build_directory, build_key, build_network
 from tests.support.letters import DIED_AT, GROUP, build_frame_letter, build_letter
@@ -108,6 +114,121 @@ async def test_a_map_is_tried_beside_the_letter_with_the_result_at_once(letters:
     assert "device of 0A1B" in read_text(tried.text)
     assert "serial=devaddr;payload=payload_raw</textarea>" in tried.text
     assert len(letters.letters) == 3
+
+
+@pytest.fixture
+async def key(api: Api, first: FirstStart, queue: FakeQueue, surroundings: Surroundings) -> dict[str, Any]:
+    """A key of the administrator's whose map is wrong, and a letter that died of it."""
+    key: dict[str, Any] = await api.create(
+        "/serviceauth", name="Gate", network=first.network_id, verification_code="serial=deveui"
+    )
+    surroundings.directory = build_directory(build_key(key["id"], field_map="serial=deveui"))
+    queue.letters = [build_letter(0, key=key["id"], item={"devaddr": "0A1B"})]
+    return key
+
+
+async def test_a_map_is_saved_from_the_letter_s_page_and_a_replay_waits_until_it_is_in_force(
+    queue: FakeQueue, browser: Browser, api: Api, key: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.dead_letters.IN_FORCE_SECONDS", 0.5)
+    page = await browser.open(LETTER)
+    assert "serial=deveui</textarea>" in page
+    assert "Save this map for the key Gate" in page
+    saved = await browser.submit(f"{LETTER}/map", on=LETTER, verification_code="serial=devaddr")
+    assert saved.url.path == LETTER
+    assert "The map of the key Gate was saved" in read_text(saved.text)
+    assert "serial=devaddr</textarea>" in saved.text, "also before the directory has it"
+    assert (await api.get(f"/serviceauth/{key['id']}"))["verification_code"] == "serial=devaddr"
+
+    began = asyncio.get_running_loop().time()
+    until = DIED_AT.isoformat()
+    await browser.submit("/dead/replay", on=LETTER, uplink_id=f"{GROUP}/0", rate="50", until=until)
+    await eventually(lambda: queue.letters == [])
+    assert asyncio.get_running_loop().time() - began > 0.25
+
+
+async def test_a_map_that_is_none_is_refused_at_its_field_and_not_lost(
+    browser: Browser, api: Api, key: dict[str, Any]
+) -> None:
+    refused = await browser.submit(f"{LETTER}/map", on=LETTER, verification_code="serial")
+    assert refused.status_code == 400
+    assert 'id="verification_code-fault"' in refused.text
+    assert ">\nserial</textarea>" in refused.text
+    assert (await api.get(f"/serviceauth/{key['id']}"))["verification_code"] == "serial=deveui"
+
+
+async def test_a_map_is_saved_with_the_rights_of_whoever_is_signed_in(
+    queue: FakeQueue, browser: Browser, other: Browser, api: Api, key: dict[str, Any]
+) -> None:
+    assert (await other.submit(f"{LETTER}/map", verification_code="serial=a")).status_code == 403
+    forged = await browser.client.post(f"{LETTER}/map", data={"verification_code": "serial=a", "form_token": "x"})
+    assert forged.status_code == 403
+    queue.letters = [build_letter(key="0123456789abcdef01234567")]  # another profile's
+    page = await browser.open(LETTER)
+    assert "Your profile has no such key" in page
+    assert "Save this map" not in page
+    refused = await browser.submit(f"{LETTER}/map", on=LETTER, verification_code="serial=a")
+    assert (refused.status_code, "Authorization Not Found" in refused.text) == (404, True)
+    assert (await api.get(f"/serviceauth/{key['id']}"))["verification_code"] == "serial=deveui"
+
+
+@pytest.mark.usefixtures("key")
+async def test_while_the_registry_is_away_a_map_can_be_tried_and_not_saved(
+    browser: Browser, surroundings: Surroundings
+) -> None:
+    surroundings.registry_is_away = True
+    page = await browser.open(LETTER)
+    assert "The registry does not answer" in page
+    assert "Save this map" not in page
+    assert "serial_missing" in page
+
+
+@pytest.mark.usefixtures("key")
+async def test_a_letter_that_is_open_is_tried_without_reading_the_whole_list(
+    queue: FakeQueue, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form_token = await browser.form_token(LETTER)
+    monkeypatch.setattr(queue, "dead_letters", None)
+    data = {"form_token": form_token, "verification_code": "serial=devaddr"}
+    tried = await browser.client.post(LETTER, data=data)
+    assert "device of 0A1B" in read_text(tried.text)
+
+
+@pytest.mark.parametrize(
+    ("key_id", "field_map", "table", "line"),
+    [
+        ("factory", "serial=a", "[authorizations.factory]", 'additional_parameters = "serial=a"'),
+        ("the mill", 'serial="a"', '[authorizations."the mill"]', r'additional_parameters = "serial=\"a\""'),
+        ("a\x7f", "", r'[authorizations."a\u007f"]', 'additional_parameters = ""'),
+    ],
+)
+def test_the_line_of_a_map_is_toml(key_id: str, field_map: str, table: str, line: str) -> None:
+    assert write_toml_line(key_id, field_map) == (table, line)
+    read = tomllib.loads(f"{table}\n{line}")
+    assert read == {"authorizations": {key_id: {"additional_parameters": field_map}}}
+
+
+@pytest.fixture
+def neighbours_of_a_file(neighbours: Neighbours) -> Neighbours:
+    return replace(neighbours, directory_file="/etc/sluice.toml")
+
+
+async def test_where_the_directory_is_a_file_the_page_says_which_line_to_write(
+    queue: FakeQueue,
+    neighbours_of_a_file: Neighbours,
+    surroundings: Surroundings,
+    first: FirstStart,
+    open_browser_at: Callable[[Console], Browser],
+) -> None:
+    queue.letters = [build_letter(0, item={"devaddr": "0A1B"})]
+    surroundings.directory = build_directory(build_key("factory", field_map="serial=deveui"))
+    browser = open_browser_at(Console(Settings(console_port=0), queue, neighbours_of_a_file))
+    await browser.sign_in(first.profile_token)
+    assert 'additional_parameters = "serial=deveui"' in read_text(await browser.open(LETTER))
+    tried = read_text((await browser.submit(LETTER, on=LETTER, verification_code="serial=devaddr")).text)
+    for part in ("/etc/sluice.toml", "[authorizations.factory]", 'additional_parameters = "serial=devaddr"'):
+        assert part in tried
+    assert "Save this map" not in tried
 
 
 async def test_one_letter_is_replayed_after_a_question(letters: FakeQueue, browser: Browser) -> None:

@@ -1,5 +1,7 @@
 """The live inspector's stream."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,9 +9,10 @@ import orjson
 import pytest
 
 from common.events.announcement import Announcement, EventFilter
-from common.events.engine import Missed
+from common.events.engine import Missed, Seen
 from common.events.event import Event, Stage
 from common.reason import Reason
+from console import live as console_live
 from console.live import WatchError
 from console.service import Console
 from registry.first_start import FirstStart
@@ -60,12 +63,38 @@ async def test_a_filter_goes_to_where_events_are_made(browser: Browser, watched:
     watched.seen = [build_event(), build_event(Stage.POSTED)]
     query = "serial=A1&key=factory&network=plain&reason=serial_unknown&stage=posted"
     response = await browser.client.get(f"/live/events?{query}")
-    assert [data["stage"] for _, data in read_stream(response.text)] == ["posted"]
+    assert [data["stage"] for _, data in read_stream(response.text)] == ["accepted", "posted"], "the page tells stories"
     (announcement,) = watched.announced
     assert announcement.event_filter == EventFilter(
         frozenset({"A1"}), frozenset({"factory"}), frozenset({"plain"}), frozenset({"serial_unknown"})
     )
     assert announcement.details
+
+
+async def test_what_comes_together_is_written_at_once(
+    browser: Browser, watched: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.live.BURST", 3)
+    watched.seen = [build_event(facts={"number": number}) for number in range(7)]
+    bursts = [console_live.encode_seen(each) for each in watched.seen]
+    response = await browser.client.get("/live/events")
+    assert response.content == b"retry: 2000\n\n" + b"".join(bursts)
+
+
+async def test_the_stream_ends_when_there_is_nothing_left_to_watch(
+    browser: Browser, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @asynccontextmanager
+    async def watch(_: Announcement) -> AsyncIterator[AsyncIterator[Seen]]:
+        async def give() -> AsyncIterator[Seen]:
+            yield build_event()
+
+        yield give()
+
+    monkeypatch.setattr("console.live.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(console.live, "_watch", watch)
+    ((name, _),) = read_stream((await browser.client.get("/live/events")).text)
+    assert name == "uplink"
 
 
 async def test_each_page_is_a_viewer_of_its_own(browser: Browser, watched: Surroundings, console: Console) -> None:

@@ -16,6 +16,7 @@ def test_numbers_are_drawn_over_time_whatever_their_order() -> None:
         f"{left:.1f},{bottom:.1f} {WIDTH / 2:.1f},{HEIGHT / 2:.1f} {right:.1f},{top:.1f}"
     )  # fmt: skip
     assert (plot.least, plot.most, plot.newest, plot.count, plot.unit) == (3, 7, 7, 3, "cm")
+    assert (plot.begin.second, plot.end.second) == (0, 2)
 
 
 def test_what_is_no_number_or_alone_is_not_drawn() -> None:

@@ -1,10 +1,14 @@
 """What the console sees of the other processes, and what it makes of it."""
 
 import asyncio
+import json
+import ssl
 from datetime import UTC, datetime, timedelta
+from ssl import PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 
 import httpx
 import pytest
+import trustme
 from starlette.applications import Starlette
 
 from common import metrics
@@ -88,6 +92,67 @@ async def test_a_process_that_does_not_answer_is_a_state_and_no_error() -> None:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(refuse), base_url="http://gone") as client:
         assert await read_process(client) == ProcessState("http://gone", fault="does not answer: ConnectError")
+
+
+async def test_every_replica_behind_a_name_is_asked_and_takes_itself_for_the_one_of_that_name() -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json=READY) if request.url.path == "/readyz" else httpx.Response(200, text=METRICS)
+
+    async def find_addresses(host: str) -> list[str]:
+        return {"worker": ["10.0.0.1", "fd00::2"]}.get(host, [])
+
+    transport = httpx.MockTransport(answer)
+    urls = ("https://worker:8083", "https://ingest:8080/behind")
+    clients = [httpx.AsyncClient(transport=transport, base_url=url) for url in urls]
+    processes = Processes(clients, FakeQueue(), find_addresses)
+    look = await processes.look()
+    await processes.close()
+    assert [process.url for process in look.processes] == [
+        "https://10.0.0.1:8083", "https://[fd00::2]:8083", "https://ingest:8080/behind"
+    ]  # fmt: skip
+    assert {str(request.url.copy_with(path="/")): request.headers["Host"] for request in asked} == {
+        "https://10.0.0.1:8083/": "worker:8083",
+        "https://[fd00::2]:8083/": "worker:8083",
+        "https://ingest:8080/": "ingest:8080",
+    }
+    assert {request.extensions["sni_hostname"] for request in asked} == {"worker", "ingest"}
+
+
+async def test_a_replica_that_is_asked_by_its_address_shows_the_certificate_of_its_name() -> None:
+    authority, server, trust = trustme.CA(), *(ssl.SSLContext(p) for p in (PROTOCOL_TLS_SERVER, PROTOCOL_TLS_CLIENT))
+    authority.issue_cert("worker").configure_cert(server)
+    authority.configure_trust(trust)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            await reader.readuntil(b"\r\n\r\n")
+            body = METRICS if b" /metrics " in line else json.dumps(READY)
+            writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=server) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        for name, is_read in (("worker", True), ("ingest", False)):
+            async with httpx.AsyncClient(verify=trust, base_url=f"https://{name}:{port}") as client:
+                state = await read_process(client, "127.0.0.1")
+            assert (state.fault is None) is is_read, state
+
+
+@pytest.mark.parametrize("error", [OSError("nobody has the name"), TimeoutError(), UnicodeError("a label is empty")])
+async def test_where_a_name_is_nobody_s_it_is_asked_all_the_same_and_that_says_so(error: Exception) -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no address", request=request)
+
+    async def find_addresses(_: str) -> list[str]:
+        raise error
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(refuse), base_url="http://gone")
+    processes = Processes([client], FakeQueue(), find_addresses)
+    assert [process.fault for process in (await processes.look()).processes] == ["does not answer: ConnectError"]
+    await processes.close()
 
 
 def test_growth_is_what_each_process_counted_in_between() -> None:

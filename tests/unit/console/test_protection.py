@@ -103,7 +103,8 @@ async def test_names_are_shown_as_they_are_and_never_as_markup(browser: Browser,
         f"/keys/{key['id']}",
     ]
     lists = ["/networks", "/connectors", "/devices", "/keys", "/devices/new", f"/devices/new?network={network}"]
-    for path in (*pages, *lists, *(f"{page}/remove" for page in pages)):
+    parsers = [f"{page}/parser" for page in pages[:3]]
+    for path in (*pages, *lists, *parsers, *(f"{page}/remove" for page in pages)):
         page = await browser.open(path)
         assert "<script>alert" not in page, path
         assert "<img src=x" not in page, path

@@ -50,9 +50,9 @@ async def test_under_tls_the_cookie_is_secure_and_this_host_s_alone(
 @pytest.mark.parametrize(
     ("token", "status", "said"),
     [
-        ("", 400, "A profile's token is needed"),
-        ("p-nobody-has-this-one", 401, "The registry does not know this token"),
-        ("two words", 401, "The registry does not know this token"),
+        ("", 400, "A token is needed"),
+        ("p-nobody-has-this-one", 401, "Nobody has this token"),
+        ("two words", 401, "Nobody has this token"),
         ("é", 400, "characters that none has"),
         ("a\nb", 400, "characters that none has"),
     ],
@@ -97,6 +97,17 @@ async def test_signing_in_again_ends_the_session_before(browser: Browser, first:
     browser.client.cookies.clear()
     browser.client.cookies.set("sluice_session", before)
     assert (await browser.client.get("/networks")).url.path == SIGN_IN
+
+
+async def test_a_request_without_a_session_ends_none(browser: Browser, open_browser: Callable[[], Browser]) -> None:
+    """A form of another site comes without the cookie: were it deleted then, any site could sign people out."""
+    stranger = await open_browser().client.post("/networks", data={"name": "x"}, follow_redirects=False)
+    assert "set-cookie" not in stranger.headers
+    ended = browser.client.cookies["sluice_session"]
+    await browser.submit("/sign-out")
+    browser.client.cookies.set("sluice_session", ended)
+    known = await browser.client.get("/networks", follow_redirects=False)
+    assert "sluice_session=" in known.headers["set-cookie"]
 
 
 async def test_a_token_that_was_renewed_is_signed_out_with_the_next_question_to_the_registry(

@@ -1,6 +1,8 @@
 """Networks, connectors, devices and keys, from the first click to the last; each against a real registry."""
 
 import base64
+import html
+import re
 
 import pytest
 
@@ -49,7 +51,6 @@ async def test_every_parameter_of_a_network_is_saved_and_shown_again(browser: Br
         "serial_mask": "FF-FF",
         "serial_case": "upper",
         "serial_help": "On its back",
-        "parser": "payload = payload;",
         "parameter_name": ["mode", "limit", "on", ""],
         "parameter_label": ["Mode", "", "", ""],
         "parameter_type": ["dropdown", "number", "switch", "text"],
@@ -64,7 +65,6 @@ async def test_every_parameter_of_a_network_is_saved_and_shown_again(browser: Br
     assert network["serial_number"] == {
         "mask": "FF-FF", "case": "upper", "label": "Device EUI", "help": "On its back", "required": True
     }  # fmt: skip
-    assert base64.b64decode(network["payload_decoder"]) == b"payload = payload;\n"
     mode, limit, switch = network["device_parameters"]
     assert mode["options"] == [
         {"label": "First", "value": "a", "is_default": False},
@@ -73,7 +73,7 @@ async def test_every_parameter_of_a_network_is_saved_and_shown_again(browser: Br
     assert (limit["default"], switch["default"]) == ("5", True)
 
     page = await browser.open(path)
-    assert all(text in page for text in ("Mill 2", "Device EUI", "a=First", "payload = payload;", "0000"))
+    assert all(text in page for text in ("Mill 2", "Device EUI", "a=First", "0000"))
     again = await browser.submit(path, on=path, **{**fields, "name": "Mill 3"})
     assert again.status_code == 200
     assert (await api.get(f"/integration{path.replace('networks', 'network')}"))["device_parameters"] == [
@@ -86,7 +86,6 @@ async def test_every_parameter_of_a_network_is_saved_and_shown_again(browser: Br
     [
         ("documentation_url", "javascript:alert(1)", "must begin with http"),
         ("icon_url", "ftp://mill", "must begin with http"),
-        ("parser", "this is no javascript", "parser"),
         ("parameter_type", "dropdown", "a dropdown needs options"),
         ("serial_image", "mill.png", "must begin with http"),
     ],
@@ -119,12 +118,21 @@ async def test_images_are_uploaded_with_the_form_and_shown(browser: Browser, fir
         url = f"/file/{first.profile_id}/networks/{network_id}/{name}"
         assert url in response.text
         assert (await browser.client.get(url)).content == PNG
-    refused = await browser.client.post(
-        path,
-        data={"form_token": await browser.form_token(path), "name": "Mill"},
-        files={"icon": ("i.png", b"<svg onload=alert(1)>")},
+    connector = f"/connectors/{first.connector_id}"
+    logo = await browser.client.post(
+        connector,
+        data={"form_token": await browser.form_token(connector), "name": "Probe", "networks": first.network_id},
+        files={"logo": ("l.png", PNG)},
     )
-    assert refused.status_code == 400
+    assert f"/file/{first.profile_id}{connector}/logo_url" in logo.text
+    for file in ("icon", "banner", "serial_image_file"):
+        refused = await browser.client.post(
+            path,
+            data={"form_token": await browser.form_token(path), "name": "Mill", "serial": "on"},
+            files={file: ("i.png", b"<svg onload=alert(1)>")},
+        )
+        assert (refused.status_code, f'id="{file}-fault"' in refused.text) == (400, True)
+        assert "the file must be a PNG, JPEG or WebP image" in refused.text
 
 
 async def test_a_token_is_shown_once_and_in_no_list(browser: Browser, api: Api, first: FirstStart) -> None:
@@ -154,6 +162,41 @@ async def test_a_serial_is_previewed_by_the_rule_that_the_registry_goes_by(brows
     assert "which must be a hexadecimal digit" in (await preview(mask="FF", serial="0g"))["problem"]
     assert (await preview(serial="a b"))["stored"] == "a b"
     assert (await preview(mask="F" * 500, serial=""))["example"] == "0" * 100
+
+
+async def test_parameters_are_previewed_as_a_device_s_page_asks_for_them_and_nothing_is_saved(
+    browser: Browser, api: Api
+) -> None:
+    path = await add_network(browser)
+    typed = {
+        "parameter_name": ["mode", "note", "", "secret"],
+        "parameter_label": ["Mode of work", "", "", ""],
+        "parameter_type": ["dropdown", "text", "text", "text"],
+        "parameter_group": ["main", "main", "main", "hide"],
+        "parameter_default": ["b", "hello", "", "x"],
+        "parameter_options": ["a=First\r\nb=<b>Second", "", "", ""],
+    }
+    preview = (await browser.submit("/parameters", on=path, **typed)).text
+    assert "Mode of work" in preview
+    assert '<option value="b" selected>&lt;b&gt;Second</option>' in preview
+    assert 'value="hello"' in preview
+    assert ("secret" in preview, "<html" in preview, 'name="' in preview) == (False, False, False)
+    assert (await api.get(f"/integration{path.replace('networks', 'network')}"))["device_parameters"] is None
+    await browser.submit(path, on=path, name="Mill", **typed)
+    assert preview.strip() in await browser.open(path)
+
+
+async def test_what_is_said_of_a_part_of_a_page_stands_in_it(browser: Browser) -> None:
+    path = await add_network(browser)
+    created = await browser.submit(f"{path}/tokens", on=path, token_name="Gateway")
+    section = created.text[created.text.index('<section id="tokens"') :]
+    assert "The network has no serial number: until it is given one" in section
+    assert read_secret(section)
+    refused = await browser.submit(f"{path}/shares", on=path, share_profile="6a1f0c52d3b19e4477aa01c9")
+    section = refused.text[refused.text.index('<section id="sharing"') :]
+    assert '<div class="refusal" role="alert">' in section
+    assert "Not shared: Profile Not Found" in section
+    assert "Not shared" not in await browser.open(path)
 
 
 async def test_a_network_is_removed_after_a_question_unless_something_uses_it(
@@ -187,6 +230,8 @@ async def test_another_profile_s_things_are_not_there(
     assert [each["name"] for each in await api.get("/integration/network")] == ["Generic Endpoint"]
     assert len(await api.get(f"/integration/network/token/{first.network_id}")) == 1
     assert "There is no network yet" in await other.open("/networks")
+    for page in ("/connectors", "/keys", "/devices/new"):
+        assert '<a href="/networks">add a network</a> first' in await other.open(page)
 
 
 async def test_a_shared_network_is_seen_and_not_changed(browser: Browser, other: Browser, api: Api) -> None:
@@ -279,6 +324,24 @@ async def test_a_connector_is_changed_and_refused_at_its_field(browser: Browser,
     assert (refused.status_code, 'id="networks-fault"' in refused.text) == (400, True)
 
 
+async def test_a_connector_keeps_a_network_that_is_shared_no_longer_until_its_networks_are_changed(
+    other: Browser, api: Api, first: FirstStart
+) -> None:
+    profile = next(each for each in await api.get("/profile") if each["name"] == "Other")
+    share = f"/integration/network/{first.network_id}/share"
+    await api.post(share, {"profile": profile["id"]})
+    own = (await add_network(other)).rpartition("/")[2]
+    path = (await other.submit("/connectors", name="Probe", networks=[own, first.network_id])).url.path
+    await api.delete(f"{share}/{profile['id']}")
+    assert "And 1 that this profile may use no longer" in read_text(await other.open(path))
+    saved = await other.submit(path, on=path, name="Probe 2", networks=own)
+    assert "The connector was saved" in read_text(saved.text)
+    assert "And 1 that this profile may use no longer" in read_text(saved.text)
+    another = (await add_network(other, "Another")).rpartition("/")[2]
+    changed = await other.submit(path, on=path, name="Probe 2", networks=[own, another])
+    assert "may use no longer" not in read_text(changed.text)
+
+
 async def test_a_key_is_shown_once_and_its_map_checked(browser: Browser, api: Api, first: FirstStart) -> None:
     refused = await browser.submit("/keys", on="/keys", name="Gate", verification_code="serial", network="")
     assert (refused.status_code, 'id="verification_code-fault"' in refused.text) == (400, True)
@@ -294,6 +357,35 @@ async def test_a_key_is_shown_once_and_its_map_checked(browser: Browser, api: Ap
     assert (key["enabled"], key["expire_time"][:10], key["token"]) == (False, "2030-01-01", token)
     await browser.submit(f"{path}/remove", on=path)
     assert await api.get("/serviceauth") == []
+
+
+@pytest.mark.parametrize(
+    ("field_map", "body"),
+    [
+        ("", '{"serial": "0A1B", "payload": "0011AA", "port": 10}'),
+        ("serial=end.dev-eui", '{"temperature": 21.5, "end": {"dev-eui": "0A1B"}}'),
+        ("serial=ids.[n=id].v", None),
+        ("serial=ids.0.bn", None),
+    ],
+)
+async def test_a_new_key_comes_with_a_line_that_sends_an_uplink_with_it(
+    browser: Browser, api: Api, first: FirstStart, field_map: str, body: str | None
+) -> None:
+    device = {"network": first.network_id, "connector": first.connector_id, "name": "Probe", "serie_number": "0A1B"}
+    await api.create("/device", **device)
+    created = await browser.submit("/keys", on="/keys", name="Gate", verification_code=field_map, network="")
+    token = read_secret(created.text)
+    shown = [html.unescape(line) for line in re.findall(r'<code class="secret">(curl [^<]+)</code>', created.text)]
+    assert shown == ([] if body is None else [
+        f"curl http://127.0.0.1:8080/uplink -H 'Authorization: {token}' -H 'Content-Type: application/json' -d '{body}'"
+    ])  # fmt: skip
+    assert "curl" not in await browser.open(created.url.path)
+
+
+async def test_without_a_device_a_new_key_comes_without_a_line_to_send_with(browser: Browser) -> None:
+    created = await browser.submit("/keys", on="/keys", name="Gate", verification_code="", network="")
+    assert read_secret(created.text)
+    assert "curl" not in created.text
 
 
 async def test_a_key_is_tested_with_a_body_and_nothing_is_saved(browser: Browser, api: Api, first: FirstStart) -> None:
