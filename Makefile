@@ -43,6 +43,9 @@ peers: build/bench/ready  ## what the measurements need beside Sluice: plots, an
 screenshots: setup  ## every page of the console at both widths and in both themes, under build/screenshots; needs Chromium
 	SCREENSHOTS=build/screenshots $(BIN)/python -m pytest -q tests/system/test_console_browser.py
 
+pictures: setup  ## the three pictures of the README, under docs/img; needs Chromium
+	PICTURES=docs/img $(BIN)/python -m pytest -q tests/system/test_console_pictures.py
+
 bench: build/bench/ready  ## measure Sluice beside its peers and write docs/performance.md; needs wrk, Node.js, valgrind and a RabbitMQ
 	$(BIN)/python -m bench
 
@@ -60,4 +63,4 @@ pin: $(VENV)/ready  ## write the pinned requirements anew from the ranges in pyp
 clean:  ## remove what setup, the tests and the runs left
 	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup run test check docs screenshots peers bench bench-long faults pin clean
+.PHONY: help setup run test check docs screenshots pictures peers bench bench-long faults pin clean

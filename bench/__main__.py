@@ -19,7 +19,7 @@ from typing import Any
 
 import uvloop
 
-from bench import backlog, end_to_end, ingest, mapping, memory, scale, sink_alone, worker
+from bench import backlog, console, end_to_end, ingest, mapping, memory, scale, sink_alone, worker
 from bench.machine import read_broker_version
 from bench.options import Options
 from bench.systems import AMQP_URL
@@ -33,6 +33,7 @@ SHORT: dict[str, Measure] = {
     "end_to_end": end_to_end.measure,
     "scale": scale.measure,
     "mapping": mapping.measure,
+    "console": console.measure,
 }
 LONG: dict[str, Measure] = {"backlog": backlog.measure, "memory": memory.measure}
 

@@ -13,6 +13,8 @@ from bench.rows import Measured, read_section
 from bench.systems import RABBITMQ
 from bench.tables import describe, render_table
 
+PLANNED_FROM = {"ingest", "worker"}
+
 PAGE = REPOSITORY / "docs" / "performance.md"
 
 
@@ -22,8 +24,9 @@ def write_page() -> None:
     sections = {name: measured for name in RENDERERS if (measured := read_section(name)) is not None}
     for name, measured in sections.items():
         page = replace_section(page, name, f"{RENDERERS[name](measured)}\n\n{describe(measured)}")
-    page = replace_section(page, "goals", render_goals(sections))
-    page = replace_section(page, "plan", render_plan(sections))
+    page = replace_section(page, "goals", render_goals(sections, page))
+    if sections.keys() >= PLANNED_FROM:
+        page = replace_section(page, "plan", render_plan(sections))
     PAGE.write_text(page)
 
 
@@ -101,6 +104,20 @@ def render_mapping(measured: Measured) -> str:
     return "\n".join(rows)
 
 
+def render_console(measured: Measured) -> str:
+    return render_table(
+        measured,
+        {
+            "processor_us": "ingest and worker, processor ms per 1,000 uplinks",
+            "ingest_us": "ingest",
+            "worker_us": "worker",
+            "console_us": "the console itself",
+            "events": "events seen per uplink",
+        },
+        case="live inspector",
+    )
+
+
 def render_backlog(measured: Measured) -> str:
     curves = {
         f"{int(case.split()[0]):,}": [
@@ -143,6 +160,7 @@ RENDERERS: Mapping[str, Callable[[Measured], str]] = {
     "end_to_end": render_end_to_end,
     "scale": render_scale,
     "mapping": render_mapping,
+    "console": render_console,
     "backlog": render_backlog,
     "memory": render_memory,
 }

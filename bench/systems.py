@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,9 @@ INSTALLED = REPOSITORY / "build" / "peers"
 PYTHON = str(INSTALLED / "python" / "bin" / "python")
 TASKIQ = str(INSTALLED / "python" / "bin" / "taskiq")
 SLUICE = str(Path(sys.executable).with_name("sluice"))
+
+CONSOLE_TOKEN = "bench-directory-token"
+"""What one signs in with at a console."""
 
 DIRECTORY = f"""
 [downstream]
@@ -74,12 +77,12 @@ class Deployment:
         self._prefix = f"bench-{uuid.uuid4().hex[:8]}"
         self._sink_url = sink_url
         self.programs: dict[str, Program] = {}
+        self._urls: dict[str, str] = {}
 
     async def start_ingest(self) -> str:
         """Start a process that takes requests, and give its URL once it does."""
-        port = free_port()
-        program = await self._start("ingest", self.system.ingest, port)
-        url = f"http://127.0.0.1:{port}"
+        program = await self._start("ingest", self.system.ingest, free_port())
+        url = self.url("ingest")
         await program.wait_ready(url + self.system.ready)
         return url
 
@@ -88,6 +91,22 @@ class Deployment:
         if self.system.worker is None:
             return self.programs["ingest-1"]
         return await self._start("worker", self.system.worker, free_port())
+
+    async def start_console(self) -> str:
+        """Start Sluice's console, which looks at what was started before, and give its URL once it serves."""
+        port = free_port()
+        settings = {
+            "SLUICE_CONSOLE_PORT": str(port),
+            "SLUICE_CONSOLE_PROCESSES": ",".join(self._urls.values()),
+            "SLUICE_DIRECTORY_TOKEN": CONSOLE_TOKEN,
+        }
+        program = await self._start("console", (SLUICE, "console"), port, settings)
+        await program.wait_ready(f"{self.url('console')}/readyz")
+        return self.url("console")
+
+    def url(self, role: str) -> str:
+        """Give where the newest process of a role listens."""
+        return self._urls[role]
 
     async def purge(self) -> None:
         """Empty the work queue."""
@@ -104,11 +123,14 @@ class Deployment:
     def _work_queue(self) -> str:
         return f"{self._prefix}.uplinks"
 
-    async def _start(self, role: str, command: tuple[str, ...], port: int) -> Program:
+    async def _start(
+        self, role: str, command: tuple[str, ...], port: int, settings: Mapping[str, str] | None = None
+    ) -> Program:
         name = f"{role}-{len(self.programs) + 1}"
-        environment = self._environment(port, is_worker=role == "worker")
+        environment = self._environment(port, is_worker=role == "worker") | dict(settings or {})
         program = await Program.start(command, environment, self._folder / f"{name}.log", folder=self.system.folder)
         self.programs[name] = program
+        self._urls[role] = f"http://127.0.0.1:{port}"
         return program
 
     def _environment(self, port: int, *, is_worker: bool) -> dict[str, str]:

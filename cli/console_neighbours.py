@@ -1,6 +1,9 @@
 """What the console looks at: other processes by their URLs, or the roles of its own process by a call."""
 
 import asyncio
+import socket
+import ssl
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -22,53 +25,79 @@ from common.role import Role
 from common.settings import Settings
 from common.tls import TlsError, create_client_context
 from console.live import WatchError
+from console.no_registry import NoRegistry
 from console.registry_api import ANSWER_SECONDS
 from console.service import Neighbours
 from registry.service import Registry
-
-EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - nothing is bound here
-"""Addresses to listen on that nobody can ask for."""
 
 HEARD_SECONDS = 10.0
 """How often a viewer of this process says that it is still there."""
 
 
+class NobodySignsInError(Exception):
+    """Nobody could sign in at the console. The message says why, and what to do."""
+
+
 def create_neighbours(settings: Settings) -> Neighbours:
-    """Give what the settings name. Raises TlsError."""
+    """Give what the settings name. Raises TlsError and :class:`NobodySignsInError`."""
     tls = create_client_context(settings.tls)
-
-    def create_client(url: str) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=url, verify=tls, timeout=ANSWER_SECONDS, trust_env=False)
-
+    file = find_directory_file(settings)
     return Neighbours(
-        registry=create_client(settings.registry_url),
-        processes=[create_client(url) for url in list_processes(settings)],
+        registry=_create_registry_client(settings, file, tls),
+        processes=[_create_client(url, tls) for url in list_processes(settings)],
         explain=partial(explain_sample, settings),
         find_directory=partial(_find_directory, settings),
         watch=partial(_watch, settings),
+        find_addresses=find_addresses,
+        directory_file=file,
     )
 
 
 def create_inner_neighbours(
-    settings: Settings, registry: Registry, directory: DirectorySource, events: Events, roles: Sequence[Role]
+    settings: Settings,
+    directory: DirectorySource,
+    events: Events,
+    roles: Sequence[Role],
+    *,
+    registry: Registry | None = None,
 ) -> Neighbours:
-    """Give the roles of this process, which are asked without a socket."""
+    """Give the roles of this process, which are asked without a socket, as is its ``registry`` where it has one.
 
-    def create_client(role: Role) -> httpx.AsyncClient:
+    Raises TlsError and :class:`NobodySignsInError`.
+    """
+    file = None if registry is not None else find_directory_file(settings)
+
+    def create_role_client(role: Role) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             base_url=f"http://{role.health.role}", transport=httpx.ASGITransport(role.app), timeout=ANSWER_SECONDS
         )
 
-    async def find_directory() -> Directory:
-        return directory.current
+    async def find_directory() -> Directory | None:
+        return directory.current if directory.is_read else None
 
     return Neighbours(
-        registry=create_client(registry),
-        processes=[create_client(role) for role in roles],
+        registry=create_role_client(registry)
+        if registry is not None
+        else _create_registry_client(settings, file, create_client_context(settings.tls)),
+        processes=[create_role_client(role) for role in roles],
         explain=partial(explain_sample, settings),
         find_directory=find_directory,
         watch=partial(watch_hub, events) if isinstance(events, EventHub) else partial(_watch, settings),
+        directory_file=file,
     )
+
+
+def find_directory_file(settings: Settings) -> str | None:
+    """Give the file that is the directory where there is no registry: there is the one, and the other is not named."""
+    if settings.directory_url is not None or "registry_url" in settings.model_fields_set:
+        return None
+    return settings.directory if settings.directory_file.exists() else None
+
+
+def find_registry_url(settings: Settings) -> str:
+    """Give the registry that is named, as one or as the directory."""
+    named = "registry_url" in settings.model_fields_set
+    return settings.registry_url if named else settings.directory_url or settings.registry_url
 
 
 def list_processes(settings: Settings) -> list[str]:
@@ -76,10 +105,21 @@ def list_processes(settings: Settings) -> list[str]:
     named = [url.strip().rstrip("/") for url in settings.console_processes.split(",") if url.strip()]
     if named:
         return named
-    scheme = "http" if settings.tls_cert is None else "https"
-    host = "127.0.0.1" if settings.host in EVERYWHERE else settings.host
     ports = (settings.ingest_port, settings.worker_port, settings.registry_port)
-    return [f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}" for port in ports if port]
+    return [settings.url_of(port) for port in ports if port]
+
+
+async def find_addresses(host: str) -> list[str]:
+    """Give the addresses behind a name that stands for several processes, as that of a service with replicas does.
+
+    A process may have an address of either family, so that only several of one family are several processes. Raises
+    OSError for a name that nobody has.
+    """
+    families: dict[int, dict[str, None]] = defaultdict(dict)
+    for family, *_, address in await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM):
+        families[family][str(address[0])] = None
+    most = max(families.values(), key=len)
+    return [*most] if len(most) > 1 else []
 
 
 @asynccontextmanager
@@ -109,6 +149,21 @@ async def watch_hub(hub: EventHub, announcement: Announcement) -> AsyncIterator[
     finally:
         announcing.cancel()
         hub.leave(announcement.viewer)
+
+
+def _create_registry_client(settings: Settings, file: str | None, tls: ssl.SSLContext) -> httpx.AsyncClient:
+    if file is None:
+        return _create_client(find_registry_url(settings), tls)
+    if settings.directory_token is None:
+        raise NobodySignsInError(
+            f"nobody could sign in at the console: {file} knows no profiles. Set SLUICE_DIRECTORY_TOKEN, which then is"
+            " the token to sign in with; or name a registry with SLUICE_REGISTRY_URL"
+        )
+    return httpx.AsyncClient(base_url="http://registry", transport=NoRegistry(settings.directory_token, file))
+
+
+def _create_client(url: str, tls: ssl.SSLContext) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=url, verify=tls, timeout=ANSWER_SECONDS, trust_env=False)
 
 
 def _watch(settings: Settings, announcement: Announcement) -> AbstractAsyncContextManager[AsyncIterator[Seen]]:

@@ -15,6 +15,9 @@ from common.tls import TlsFiles
 TOKEN_CHARACTERS = 16
 """Of a token that an operator chooses: guessing one is an attack over the network, and each guess is a request."""
 
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - nothing is bound here
+"""Addresses to listen on that nobody can ask for."""
+
 
 def _check_token(token: SecretStr) -> SecretStr:
     text = token.get_secret_value()
@@ -50,7 +53,7 @@ class Settings(BaseSettings):
     directory_token: ChosenToken | None = Field(
         None,
         description="What a registry serves its directory under, and a process its live events; the same there and"
-        " where they are read.",
+        " where they are read. Where there is no registry, also what one signs in with at the console.",
     )
     profile_token: ChosenToken | None = Field(
         None, description="Token of the profile that a registry begins with; without it a random one is shown once."
@@ -66,6 +69,9 @@ class Settings(BaseSettings):
 
     registry_url: Annotated[str, AfterValidator(check_url)] = Field(
         "http://127.0.0.1:8081", description="The registry that the console and the operator's commands ask."
+    )
+    ingest_url: Annotated[str, AfterValidator(check_url)] | None = Field(
+        None, description="Where gateways post, as the console tells people; without it this machine's ingest."
     )
     console_processes: str = Field(
         "", description="URLs of the processes that the console looks at, with commas; else the ports set here."
@@ -130,6 +136,12 @@ class Settings(BaseSettings):
     def directory_file(self) -> Path:
         """The directory's file, where it is not a registry's."""
         return Path(self.directory)
+
+    def url_of(self, port: int) -> str:
+        """Give the URL of a role that listens on this port by these settings, for whoever is on the same machine."""
+        scheme = "http" if self.tls_cert is None else "https"
+        host = "127.0.0.1" if self.host in EVERYWHERE else self.host
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     @property
     def tls(self) -> TlsFiles:

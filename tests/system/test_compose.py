@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import secrets
 import shlex
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.console import Visitor
 from tests.support.docker import find_docker
 from tests.support.pages import list_shown
 from tests.support.waiting import eventually
@@ -22,7 +24,7 @@ from tests.support.waiting import eventually
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]  # the image may have to be built from nothing
 
 ROOT = Path(__file__).parents[2]
-ROLES = ("registry", "ingest", "worker")
+ROLES = ("registry", "ingest", "worker", "console")
 WORKERS = 2
 UPLINKS = 2_000
 BATCH = 10
@@ -49,6 +51,7 @@ class Deployment:
             "SLUICE_IMAGE": self.image,
             "SLUICE_INGEST_PORT": "0",
             "SLUICE_REGISTRY_PORT": "0",
+            "SLUICE_CONSOLE_PORT": "0",
             "SLUICE_PROFILE_TOKEN": self.profile_token,
         }
         return self.run(
@@ -165,6 +168,33 @@ async def test_every_uplink_of_a_burst_is_read_back_from_its_device_exactly_once
         lambda: asyncio.to_thread(lambda: len(read_marks(registry, fleet)) >= UPLINKS), within=ARRIVAL_SECONDS, poll=0.5
     )
     assert read_marks(registry, fleet) == list(range(UPLINKS))
+
+
+async def test_whoever_has_the_profile_s_token_signs_in_at_the_console_and_sees_all_of_it(
+    deployment: Deployment, fleet: Fleet
+) -> None:
+    """It reaches the registry, the queue, the live events, and every process, each of the workers included."""
+    deployment.start()
+    visitor = Visitor(deployment.url("console", 8082), deployment.profile_token)
+    assert "FLEET-0" in visitor.open("/devices")
+    assert "There is no dead letter" in visitor.open("/dead")
+    ready = re.compile(r'"name">(\w+) at http://[^<]+</span> <span class="word">ready<')
+    everything = sorted(["ingest", "registry", *["worker"] * WORKERS])
+    await eventually(lambda: sorted(ready.findall(visitor.open("/"))) == everything, within=ARRIVAL_SECONDS, poll=0.5)
+    watching = asyncio.create_task(asyncio.to_thread(wait_for_event, visitor, "posted"))
+    ingest, headers = f"{deployment.url('ingest', 8080)}/uplink", {"Authorization": fleet.key}
+    async with asyncio.timeout(ARRIVAL_SECONDS):
+        while not watching.done():  # again: the viewer may not have been heard when the first one came
+            httpx.post(ingest, json={"serial": "FLEET-0", "level": 1}, headers=headers)
+            await asyncio.wait({watching}, timeout=1)
+    watching.result()
+    visitor.close()
+
+
+def wait_for_event(visitor: Visitor, stage: str) -> None:
+    """Follow the live inspector's page until it is told of an uplink at this stage."""
+    with visitor.watch() as stream:
+        assert any(f'"stage":"{stage}"' in line for line in stream.iter_lines())
 
 
 async def test_the_commands_of_the_readme_do_what_it_says(deployment: Deployment) -> None:

@@ -104,6 +104,8 @@ async def test_tail_shows_the_whole_story_of_what_is_delivered_retried_and_dead(
     assert [record["variable"] for record in story["mapped"]["details"]["records"]] == ["serial", "temperature"]
     assert story["retried"]["reason"] == "downstream_unavailable"
     assert story["retried"]["facts"]["wait_seconds"] in {0.2, 0.5}
+    assert again["post_failed"] >= again["retried"]
+    assert story["post_failed"]["facts"]["answer"].startswith("500")
     assert story["posted"]["facts"]["answer"] == "2 Data Added"
     assert story["posted"]["facts"]["attempt"] > 1
     assert events_of(tail, dead)[-1]["reason"] == "serial_unknown"

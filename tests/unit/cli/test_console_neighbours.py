@@ -1,12 +1,24 @@
 """What the console is given to look at."""
 
+import asyncio
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from cli.console_explaining import explain_sample
-from cli.console_neighbours import list_processes, watch_hub
+from cli.console_neighbours import (
+    NobodySignsInError,
+    create_neighbours,
+    find_addresses,
+    find_directory_file,
+    find_registry_url,
+    list_processes,
+    watch_hub,
+)
 from common.events.announcement import Announcement
 from common.events.engine import EventTiming
 from common.events.event import Event, Stage
@@ -29,6 +41,70 @@ from console.testing_keys import Sample
 )
 def test_processes_are_those_that_are_named_else_the_ports_of_the_settings(settings: Settings, urls: list[str]) -> None:
     assert list_processes(settings) == urls
+
+
+REGISTRY = "http://registry:8081"
+ELSEWHERE = "http://elsewhere:8081"
+
+
+@pytest.mark.usefixtures("no_settings")
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({}, "http://127.0.0.1:8081"),
+        ({"directory": REGISTRY}, REGISTRY),
+        ({"registry_url": ELSEWHERE}, ELSEWHERE),
+        ({"registry_url": ELSEWHERE, "directory": REGISTRY}, ELSEWHERE),
+    ],
+)
+def test_the_registry_is_the_one_that_is_named_else_the_one_that_is_the_directory(
+    settings: dict[str, Any], url: str
+) -> None:
+    assert find_registry_url(Settings(**settings)) == url
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_there_is_no_registry_where_the_directory_is_a_file_that_is_there(tmp_path: Path) -> None:
+    file = tmp_path / "sluice.toml"
+    settings = Settings(directory=str(file))
+    assert find_directory_file(settings) is None
+    file.write_text("")
+    assert find_directory_file(settings) == str(file)
+    assert find_directory_file(Settings(directory=str(file), registry_url=REGISTRY)) is None
+    assert find_directory_file(Settings(directory=REGISTRY)) is None
+
+
+@pytest.mark.usefixtures("no_settings")
+async def test_without_a_registry_somebody_has_to_have_a_token_to_sign_in_with(tmp_path: Path) -> None:
+    file = tmp_path / "sluice.toml"
+    file.write_text("")
+    with pytest.raises(NobodySignsInError, match="Set SLUICE_DIRECTORY_TOKEN"):
+        create_neighbours(Settings(directory=str(file)))
+    neighbours = create_neighbours(Settings(directory=str(file), directory_token=SecretStr("x" * 16)))
+    answer = await neighbours.registry.get("/profile/current", headers={"Token": "x" * 16})
+    assert (neighbours.directory_file, answer.json()["result"]["administrator"]) == (str(file), True)
+
+
+V4, V6 = socket.AF_INET, socket.AF_INET6
+
+
+@pytest.mark.parametrize(
+    ("found", "addresses"),
+    [
+        ([(V4, "10.0.0.1"), (V4, "10.0.0.2")], ["10.0.0.1", "10.0.0.2"]),
+        ([(V4, "10.0.0.1"), (V4, "10.0.0.2"), (V6, "fd00::1"), (V6, "fd00::2")], ["10.0.0.1", "10.0.0.2"]),
+        ([(V6, "::1"), (V4, "127.0.0.1")], []),  # one machine
+        ([(V4, "127.0.0.1"), (V4, "127.0.0.1")], []),
+    ],
+)
+async def test_a_name_with_several_addresses_of_a_family_stands_for_several_processes(
+    monkeypatch: pytest.MonkeyPatch, found: list[tuple[int, str]], addresses: list[str]
+) -> None:
+    async def look_up(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(family, socket.SOCK_STREAM, 6, "", (address, 0)) for family, address in found]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+    assert await find_addresses("worker") == addresses
 
 
 async def test_a_viewer_in_the_same_process_sees_what_it_tells_and_is_forgotten_when_it_leaves() -> None:

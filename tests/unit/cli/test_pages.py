@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import app
-from tests.support.pages import PAGES, Shown, list_files, list_mentions, list_shown
+from tests.support.pages import PAGES, REPOSITORY, Shown, list_files, list_links, list_mentions, list_shown
 
 RUN = ("docs/field-maps.md", "docs/from-tagoio.md")
 """Pages whose every command needs nothing that runs; tests/system/test_readme.py has those of the others."""
@@ -17,6 +17,7 @@ RUN = ("docs/field-maps.md", "docs/from-tagoio.md")
 ENVIRONMENT = {"COLUMNS": "110", "NETWORK_TOKEN": "n", "FACTORY_AUTHORIZATION": "a"}
 
 SHOWN = [pytest.param(page, shown, id=f"{page}: {shown.command[:40]}") for page in RUN for shown in list_shown(page)]
+LINKED = sorted({(page, link) for page in PAGES for link in list_links(page)})
 MENTIONED = sorted({(page, mention) for page in PAGES for mention in list_mentions(page)})
 
 
@@ -72,6 +73,11 @@ def test_a_command_that_a_page_mentions_exists_with_its_flags(page: str, mention
         return
     known = {name for argument in apps[-1].assemble_argument_collection() for name in argument.names}
     assert flags <= known, f"{page}: {mention}"
+
+
+@pytest.mark.parametrize(("page", "link"), LINKED)
+def test_what_a_page_links_to_is_there(page: str, link: str) -> None:
+    assert (REPOSITORY / page).parent.joinpath(link).exists()
 
 
 def test_the_pages_mention_commands() -> None:

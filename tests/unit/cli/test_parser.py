@@ -66,6 +66,12 @@ def test_records_that_would_not_be_stored_are_shown_and_refused(
     assert captured.err.startswith("sluice: Record 0: variable must be")
 
 
+def test_no_record_is_a_result_as_well(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "p.js").write_text("payload = [];")
+    assert run("test", tmp_path / "p.js", "--payload", "00") == 0
+    assert "records: 0" in capfd.readouterr().out
+
+
 def test_a_networks_parser_takes_text_and_sets_the_serial(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "p.js").write_text("serial = payload.slice(0, 2); payload = [{ variable: 'v', value: +payload[3] }];")
     assert run("test", tmp_path / "p.js", "--text", "A1;7", "--kind", "network") == 0

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import httpx
 import kubernetes_validate
 import pytest
 import yaml
@@ -59,16 +60,41 @@ def test_every_file_is_part_of_the_whole() -> None:
 
 
 def test_every_role_has_what_it_needs() -> None:
-    names = {"sluice-ingest", "sluice-registry", "sluice-worker"}
-    assert DEPLOYMENTS.keys() == select("Service").keys() == select("PodDisruptionBudget").keys() == names
+    assert DEPLOYMENTS.keys() == {"sluice-console", "sluice-ingest", "sluice-registry", "sluice-worker"}
+    assert DEPLOYMENTS.keys() <= select("Service").keys()
+    assert select("PodDisruptionBudget").keys() == DEPLOYMENTS.keys() - {"sluice-console"}
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
-def test_services_and_budgets_mean_the_pods_of_their_deployment(name: str) -> None:
+def test_a_deployment_and_its_budget_mean_the_same_pods(name: str) -> None:
     labels = DEPLOYMENTS[name]["spec"]["template"]["metadata"]["labels"]
     assert DEPLOYMENTS[name]["spec"]["selector"]["matchLabels"] == labels
-    assert select("Service")[name]["spec"]["selector"] == labels
-    assert select("PodDisruptionBudget")[name]["spec"]["selector"]["matchLabels"] == labels
+    if (budget := select("PodDisruptionBudget").get(name)) is not None:
+        assert budget["spec"]["selector"]["matchLabels"] == labels
+
+
+@pytest.mark.parametrize("name", select("Service"))
+def test_a_service_means_the_pods_of_its_deployment_at_their_port(name: str) -> None:
+    service, deployment = select("Service")[name]["spec"], DEPLOYMENTS[name.removesuffix("-pods")]
+    assert service["selector"] == deployment["spec"]["template"]["metadata"]["labels"]
+    [port] = service["ports"]
+    [listening] = container(deployment)["ports"]
+    assert (port["port"], port["targetPort"]) == (listening["containerPort"], listening["name"])
+
+
+def test_there_is_one_console_for_who_is_signed_in_is_in_its_memory() -> None:
+    assert DEPLOYMENTS["sluice-console"]["spec"]["replicas"] == 1
+
+
+def test_the_console_asks_the_registry_and_each_pod_of_every_other_role() -> None:
+    variables = {each["name"]: each.get("value", "") for each in container(DEPLOYMENTS["sluice-console"])["env"]}
+    urls = variables["SLUICE_CONSOLE_PROCESSES"].split(",")
+    services = [select("Service")[httpx.URL(url).host]["spec"] for url in urls]
+    assert [httpx.URL(url).port for url in urls] == [service["ports"][0]["port"] for service in services]
+    assert all(each["clusterIP"] == "None" and each["publishNotReadyAddresses"] for each in services)
+    roles = {each["selector"]["app.kubernetes.io/component"] for each in services}
+    assert {f"sluice-{role}" for role in roles} == DEPLOYMENTS.keys() - {"sluice-console"}
+    assert httpx.URL(variables["SLUICE_REGISTRY_URL"]).host in select("Service")
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS.values(), ids=by_name)

@@ -1,0 +1,133 @@
+"""What somebody at the console's live inspector costs ingest and worker, on RabbitMQ.
+
+Real processes: ingest, worker and console, and a viewer that has signed in and follows the inspector's stream,
+unfiltered and with everything that uplinks hold, as its page does. The load is steady and moderate: 200 uplinks a
+second in batches of 10, of 100 devices, one post each; at four events an uplink that is less than what a process tells
+in a second at most, so that nothing is dropped. Every run has processes of its own, for whoever was watched once is
+told so for 30 s more.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from bench.options import Options
+from bench.rows import Results
+from bench.sending import Senders
+from bench.sink import Sink
+from bench.systems import CONSOLE_TOKEN, RABBITMQ, Deployment, deploy
+
+OPEN = "open"
+CLOSED = "closed"
+
+PAIRS_A_ROUND = 2
+"""Ten runs of each with the five rounds that there are by default."""
+
+RATE = 200
+"""Uplinks a second: 12,000 a minute, not far from what TagoIO's largest plan takes of one profile (15,000)."""
+
+DEVICES = 100
+
+REST_SECONDS = 1.0
+"""What was told last reaches the viewer, and is part of what it costs."""
+
+WITHIN_SECONDS = 30.0
+POLL_SECONDS = 0.05
+
+
+async def measure(options: Options) -> None:
+    """Run each case in turn, and the other one first in every other pair."""
+    results = Results("console", options)
+    for pair in range(options.rounds * PAIRS_A_ROUND):
+        for case in (OPEN, CLOSED) if pair % 2 else (CLOSED, OPEN):
+            await run(results, case, options.seconds)
+
+
+async def run(results: Results, case: str, seconds: float) -> None:
+    """Measure the processor time of each process from the first uplink until the last event has come."""
+    sink = Sink()
+    url = await sink.start()
+    async with deploy(RABBITMQ, url) as deployment, aiohttp.ClientSession() as session:
+        senders = Senders([await deployment.start_ingest()], session, devices=DEVICES)
+        await deployment.start_worker()
+        console = await deployment.start_console()
+        await senders.send(DEVICES)  # connections are opened, and device tokens asked for
+        await sink.wait_for(senders.sent, within=WITHIN_SECONDS)
+        async with watching(console) if case == OPEN else nobody_watching() as seen:
+            if case == OPEN:
+                await wait_until_heard(session, deployment)
+            first, before, told = senders.sent, read_processors(deployment), seen.events
+            await senders.send_paced(rate=RATE, seconds=seconds)
+            await sink.wait_for(senders.sent, within=WITHIN_SECONDS)
+            await asyncio.sleep(REST_SECONDS)
+            uplinks = senders.sent - first
+            used = {role: (now - before[role]) / uplinks * 1e6 for role, now in read_processors(deployment).items()}
+            results.add(
+                RABBITMQ.name,
+                case,
+                processor_us=used["ingest"] + used["worker"],
+                ingest_us=used["ingest"],
+                worker_us=used["worker"],
+                console_us=used["console"],
+                events=(seen.events - told) / uplinks,
+            )
+    sink.stop()
+
+
+class Seen:
+    """How many events have come by the inspector's stream."""
+
+    def __init__(self) -> None:
+        self.events = 0
+
+    async def follow(self, stream: aiohttp.StreamReader) -> None:
+        async for line in stream:
+            self.events += line == b"event: uplink\n"
+
+
+@asynccontextmanager
+async def nobody_watching() -> AsyncIterator[Seen]:
+    yield Seen()
+
+
+@asynccontextmanager
+async def watching(console: str) -> AsyncIterator[Seen]:
+    """Sign in at the console, and follow its live inspector as long as the context lasts."""
+    jar = aiohttp.CookieJar(unsafe=True)  # else it keeps none of an address without a name
+    async with aiohttp.ClientSession(console, cookie_jar=jar) as browser:
+        async with browser.get("/sign-in") as page:
+            found = re.search(r'name="form_token" value="([^"]+)"', await page.text())
+        assert found is not None
+        form = {"form_token": found[1], "token": CONSOLE_TOKEN}
+        async with browser.post("/sign-in", data=form, allow_redirects=False) as signed_in:
+            assert signed_in.status == 303, await signed_in.text()
+        async with browser.get("/live/events", timeout=aiohttp.ClientTimeout(total=None)) as stream:
+            assert stream.status == 200
+            seen = Seen()
+            following = asyncio.create_task(seen.follow(stream.content))
+            try:
+                yield seen
+            finally:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+
+
+async def wait_until_heard(session: aiohttp.ClientSession, deployment: Deployment) -> None:
+    """Return when ingest and worker know that somebody watches."""
+    async with asyncio.timeout(WITHIN_SECONDS):
+        for role in ("ingest", "worker"):
+            while not await is_watched(session, deployment.url(role)):  # noqa: ASYNC110 - another process knows it
+                await asyncio.sleep(POLL_SECONDS)
+
+
+async def is_watched(session: aiohttp.ClientSession, url: str) -> bool:
+    async with session.get(f"{url}/metrics") as response:
+        return "\nsluice_event_viewers 1.0\n" in await response.text()
+
+
+def read_processors(deployment: Deployment) -> dict[str, float]:
+    """Give the processor seconds that each role has used so far."""
+    return {name.partition("-")[0]: program.processor_seconds for name, program in deployment.programs.items()}
