@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +28,7 @@ def describe_conditions(options: Options) -> dict[str, Any]:
         "processor": _read_processor_name(),
         "cores": os.cpu_count(),
         "kernel": platform.release(),
-        "python": platform.python_version(),
+        "python": f"{platform.python_version()} ({_name_builder()})",
         "load": round(os.getloadavg()[0], 1),
         "versions": {
             **{name: version(name) for name in OURS},
@@ -41,6 +42,11 @@ def describe_conditions(options: Options) -> dict[str, Any]:
 def _read_processor_name() -> str:
     match = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return match[1] if match else platform.machine()
+
+
+def _name_builder() -> str:
+    """Say who built the interpreter: distributions optimise theirs by a profile, which makes it a third faster."""
+    return f"{platform.freedesktop_os_release()['NAME']}'s" if sys.base_prefix == "/usr" else "not a distribution's"
 
 
 async def read_broker_version(url: str) -> str:
