@@ -24,7 +24,6 @@ async def open_downstream(settings: Settings, directory: Directory) -> AsyncIter
             source,
             Governor(source, crowd=settings.uplinks_in_hand),
             in_flight=settings.posts_in_flight,
-            seconds=settings.downstream_timeout,
             blip_seconds=0,
         )
         try:

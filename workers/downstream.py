@@ -59,8 +59,8 @@ def build_resolve_path(serial: Serial, authorization: str) -> str:
 class Downstream:
     """TagoIO's cloud, or whatever speaks its API, over one client.
 
-    ``in_flight`` bounds the requests that are open at a time, ``seconds`` each of them from beginning to end, and
-    ``blip_seconds`` is how long one that fails is repeated. All methods raise :class:`workers.answers.DownstreamError`.
+    ``in_flight`` bounds the requests that are open at a time, and ``blip_seconds`` is how long one that fails is
+    repeated. All methods raise :class:`workers.answers.DownstreamError`.
     """
 
     def __init__(
@@ -70,14 +70,12 @@ class Downstream:
         governor: Governor,
         *,
         in_flight: int,
-        seconds: float,
         blip_seconds: float,
     ) -> None:
         self._client = client
         self._directory = directory
         self._governor = governor
         self._slots = asyncio.Semaphore(in_flight)
-        self._seconds = seconds
         self.breaker = Breaker(self.probe)
         """Whether the downstream is there as a whole."""
         self._blips = BlipRetrying(blip_seconds, self.breaker)
@@ -217,10 +215,9 @@ class Downstream:
                 start_span(f"{request.method} {request.route}", kind=SpanKind.CLIENT),
             ):
                 headers = {**request.headers, **write_context()}
-                async with asyncio.timeout(self._seconds):
-                    answer = await self._client.exchange(
-                        request.method, url, headers, request.body, most_bytes=request.answer_bytes
-                    )
+                answer = await self._client.exchange(
+                    request.method, url, headers, request.body, most_bytes=request.answer_bytes
+                )
         except TransientError:
             raise
         except Exception as error:  # noqa: BLE001 - see below

@@ -4,6 +4,7 @@ Whatever the way, no redirect is followed and no environment's proxy asked: an a
 downstream's. No cookie is kept: what is said to one tenant's request has no place in another's. Nothing is repeated.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import NoReturn, Protocol, Self
@@ -24,13 +25,13 @@ PROBES = 1
 """Connections that are not for posts: whether the downstream is there must be seen when all of them hang."""
 
 FOR_EVER = httpx.Timeout(None)
-"""How long an answer may take, whoever asks says."""
+"""An app in the same process knows nothing of the library's time-outs."""
 
 NO_CODING = {"Accept-Encoding": "identity"}
 
 
 class HttpClient(Protocol):
-    """A way downstream. To be used inside ``async with``; how long an answer may take, the caller says."""
+    """A way downstream, to be used inside ``async with``. An answer may take ``downstream_timeout`` seconds."""
 
     async def __aenter__(self) -> Self:
         """Open the client."""
@@ -45,8 +46,8 @@ class HttpClient(Protocol):
     ) -> Answer:
         """Give the answer to a request, whose URL is encoded already.
 
-        Raises :class:`workers.answers.TransientError` for an answer of more bytes or in a coding, and the library's own
-        errors for whatever else a network or a server can do.
+        Raises :class:`workers.answers.TransientError` for an answer of more bytes or in a coding, TimeoutError for one
+        that is not whole in time, and the library's own errors for whatever else a network or a server can do.
         """
 
 
@@ -56,7 +57,7 @@ def create_client(settings: Settings, transport: httpx.AsyncBaseTransport | None
     Raises :class:`common.tls.TlsError`.
     """
     if transport is not None:
-        return TransportClient(transport)
+        return TransportClient(transport, settings.downstream_timeout)
     try:
         from workers.reqwest_client import ReqwestClient  # noqa: PLC0415 - what it imports is an extra
     except ModuleNotFoundError:
@@ -75,6 +76,7 @@ class AiohttpClient:
     def __init__(self, settings: Settings) -> None:
         self._tls = create_client_context(settings.tls)
         self._limit = count_connections(settings)
+        self._seconds = settings.downstream_timeout
         self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
@@ -82,7 +84,7 @@ class AiohttpClient:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=self._tls),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(),
+            timeout=aiohttp.ClientTimeout(total=self._seconds),
             headers=NO_CODING,
             auto_decompress=False,
         )
@@ -110,7 +112,8 @@ class AiohttpClient:
 class TransportClient:
     """By one of httpx's transports: to an app in the same process."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+    def __init__(self, transport: httpx.AsyncBaseTransport, seconds: float) -> None:
+        self._seconds = seconds
         self._client = httpx.AsyncClient(transport=transport, headers=NO_CODING, timeout=FOR_EVER, trust_env=False)
 
     async def __aenter__(self) -> Self:
@@ -127,7 +130,10 @@ class TransportClient:
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, most_bytes: int
     ) -> Answer:
         """Give the answer to a request, as :class:`HttpClient` says."""
-        async with self._client.stream(method, url, headers=headers, content=body) as response:
+        async with (
+            asyncio.timeout(self._seconds),
+            self._client.stream(method, url, headers=headers, content=body) as response,
+        ):
             content = await read_bounded(
                 response.status_code, response.headers, response.aiter_bytes(), most_bytes=most_bytes
             )

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import DetailedPyreqwestError
+from pyreqwest.exceptions import DetailedPyreqwestError, RequestTimeoutError
 from pyreqwest.response import Response
 
 from common.settings import Settings
@@ -47,6 +47,8 @@ class ReqwestClient:
                 status, answered = response.status, response.headers
                 content = await read_bounded(status, answered, _read_chunks(response), most_bytes=most_bytes)
                 return Answer(status, answered, content)
+        except RequestTimeoutError:
+            raise TimeoutError from None
         except DetailedPyreqwestError as error:
             if (distrust := _find_distrust(error)) is not None:
                 raise TransientError(distrust) from None
@@ -66,6 +68,7 @@ def _configure(settings: Settings) -> ClientBuilder:
         .default_headers(NO_CODING)
         .user_agent("sluice")
         .max_connections(count_connections(settings))
+        .timeout(timedelta(seconds=settings.downstream_timeout))
         .pool_idle_timeout(timedelta(seconds=KEEP_ALIVE_SECONDS))
     )
     tls = settings.tls

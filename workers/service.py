@@ -67,7 +67,6 @@ class Worker:
                 self._directory,
                 self._governor,
                 in_flight=settings.posts_in_flight,
-                seconds=settings.downstream_timeout,
                 blip_seconds=settings.blip_seconds,
             )
             resolver = create_resolver(settings, downstream)

@@ -31,7 +31,7 @@ def flatten(container: dict[str, Any] | list[Any], taken: Taken) -> Iterator[Lea
                 below = taken.get(key, _NOTHING)
                 levels.append((place.within(key), below, iter(_fields(value, below))))
                 break
-            if value is not None:
+            if value is not None and (key not in taken or isinstance(value, Coordinates)):
                 yield place, key, value
         else:
             levels.pop()
@@ -45,8 +45,6 @@ def _fields(container: dict[str, Any] | list[Any], taken: Taken) -> Iterable[tup
     else:
         fields = container.items()
         coordinates = find_coordinates(container, taken)
-    if taken:
-        fields = ((key, value) for key, value in fields if key not in taken or isinstance(value, _CONTAINERS))
     return fields if coordinates is None else _join_coordinates(fields, coordinates)
 
 

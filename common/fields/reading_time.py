@@ -1,6 +1,7 @@
 """The time of a reading: what the uplink says of it, in the spellings that devices and network servers use."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from common.fields.number import read_number
 
@@ -9,6 +10,9 @@ SECONDS_BELOW = 100_000_000_000
 
 MOST_AHEAD = timedelta(days=1)
 """A clock may be in the wrong time zone; a time further ahead is a fault, and would hide every later reading."""
+
+TIMES = 1_000
+"""Of which the spelling is remembered: uplinks without a time of their own have that of their request."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -31,6 +35,7 @@ def read_time(value: object, arrived_at: datetime) -> datetime | None:
     return moment if moment - arrived_at <= MOST_AHEAD else None
 
 
+@lru_cache(maxsize=TIMES)
 def format_time(moment: datetime) -> str:
     """Write a time as RFC 3339 in UTC with microseconds."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

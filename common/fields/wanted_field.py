@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from sys import getsizeof
 
 from common.fields.number import read_number
 
 INTEGER_BITS = 64
 """Integers of JSON have at most these; a longer one has already lost its last digits."""
 
-
 SHAPES = 1_000
 """Of objects, whose candidates are remembered for each wanted field: a network server sends a handful."""
 
-SHAPE_CHARACTERS = 2_000
-"""Of an object's keys together; the candidates of a larger one are found anew each time."""
+SHAPE_BYTES = 8_000
+"""Of an object's keys in memory together; the candidates of a larger one are found anew each time."""
 
 
 class _Candidates(dict[tuple[str, ...], tuple[str, ...]]):
@@ -26,7 +26,7 @@ class _Candidates(dict[tuple[str, ...], tuple[str, ...]]):
     def __missing__(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         ranks = self._ranks
         candidates = sorted((key for key in keys if key.lower() in ranks), key=lambda key: ranks[key.lower()])
-        if sum(map(len, keys)) <= SHAPE_CHARACTERS:
+        if sum(map(getsizeof, keys)) <= SHAPE_BYTES:
             if len(self) >= SHAPES:
                 self.clear()
             self[keys] = tuple(candidates)

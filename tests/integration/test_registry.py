@@ -39,7 +39,7 @@ class Worker:
         self.network: Network = directory.networks[0]
         source = StaticDirectory(directory)
         governor = Governor(source, crowd=100)
-        self.downstream = Downstream(client, source, governor, in_flight=8, seconds=10, blip_seconds=0)
+        self.downstream = Downstream(client, source, governor, in_flight=8, blip_seconds=0)
         resolver = Resolver(self.downstream.resolve, cache_size=100, found_ttl=60, unknown_ttl=60)
         self._pipeline = Pipeline(source, resolver, Posting(self.downstream, resolver), KeyWatch())
 

@@ -40,12 +40,12 @@ class Server:
 
 
 def build_downstream(server: Server, *, blips: float = 0) -> Downstream:
-    return build_with_client(TransportClient(httpx.MockTransport(server)), blips=blips)
+    return build_with_client(TransportClient(httpx.MockTransport(server), seconds=30), blips=blips)
 
 
 def build_with_client(client: HttpClient, *, blips: float = 0) -> Downstream:
     directory = StaticDirectory(build_directory(build_key()))
-    return Downstream(client, directory, Governor(directory, crowd=10), in_flight=2, seconds=30, blip_seconds=blips)
+    return Downstream(client, directory, Governor(directory, crowd=10), in_flight=2, blip_seconds=blips)
 
 
 @pytest.fixture(autouse=True)
@@ -220,8 +220,8 @@ async def test_a_429_sets_the_profile_to_zero() -> None:
     server = Server(httpx.Response(429, headers={"Retry-After": "8"}, json=NO))
     directory = StaticDirectory(build_directory(build_key()))
     governor = Governor(directory, crowd=10)
-    client = TransportClient(httpx.MockTransport(server))
-    downstream = Downstream(client, directory, governor, in_flight=2, seconds=30, blip_seconds=0)
+    client = TransportClient(httpx.MockTransport(server), seconds=30)
+    downstream = Downstream(client, directory, governor, in_flight=2, blip_seconds=0)
     with pytest.raises(ThrottledError):
         await downstream.resolve(Serial("A"), build_key(), build_network())
     assert governor.paused["default"] == pytest.approx(8, abs=1)

@@ -122,6 +122,35 @@ async def test_an_answer_in_a_coding_is_not_unfolded(way: tuple[HttpClient, str]
         await client.exchange("GET", f"{url}/info", {}, None, most_bytes=LIMIT)
 
 
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{"], ids=["nothing", "half"])
+@pytest.mark.parametrize("library", OVER_THE_NETWORK)
+async def test_an_answer_that_is_not_whole_in_time_is_given_up(library: str, beginning: bytes) -> None:
+    released = asyncio.Event()
+
+    async def answer_in_part(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(beginning)
+        await released.wait()
+        writer.close()
+
+    server = await asyncio.start_server(answer_in_part, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, OVER_THE_NETWORK[library](Settings(downstream_timeout=0.2)) as client:
+        with pytest.raises(TimeoutError):
+            await client.exchange("GET", f"http://127.0.0.1:{port}/info", {}, None, most_bytes=LIMIT)
+        released.set()
+
+
+async def test_an_app_in_the_same_process_has_no_more_time() -> None:
+    async def never_answer(scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive, send
+        await asyncio.Event().wait()
+
+    async with create_client(Settings(downstream_timeout=0.05), httpx.ASGITransport(never_answer)) as client:
+        with pytest.raises(TimeoutError):
+            await client.exchange("GET", "http://app/info", {}, None, most_bytes=LIMIT)
+
+
 @pytest.mark.parametrize("library", OVER_THE_NETWORK)
 async def test_nothing_is_repeated_when_a_server_ends_the_connection_without_an_answer(library: str) -> None:
     """Also not by the library: whoever asks decides that."""

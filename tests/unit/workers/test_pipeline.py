@@ -47,9 +47,9 @@ def directory() -> StaticDirectory:
 
 @pytest.fixture
 async def pipeline(stub: StubDownstream, directory: StaticDirectory) -> AsyncIterator[Pipeline]:
-    async with TransportClient(httpx.ASGITransport(stub.app)) as client:
+    async with TransportClient(httpx.ASGITransport(stub.app), seconds=30) as client:
         governor = Governor(directory, crowd=10)
-        downstream = Downstream(client, directory, governor, in_flight=8, seconds=30, blip_seconds=30)
+        downstream = Downstream(client, directory, governor, in_flight=8, blip_seconds=30)
         resolver = Resolver(downstream.resolve, cache_size=100, found_ttl=60, unknown_ttl=60)
         yield Pipeline(directory, resolver, Posting(downstream, resolver), KeyWatch())
         await downstream.breaker.stop()

@@ -33,6 +33,11 @@ def test_a_taken_value_is_left_out_and_its_namesakes_elsewhere_are_not() -> None
     assert _flat(fields, {"id": {}}) == [("a.id", 2), ("a.b.0.id", 3), ("a.b.1.id", 4)]
 
 
+def test_coordinates_are_not_taken_for_a_field_of_their_name() -> None:
+    fields = {"location": "here", "lat": 4, "lng": 2}
+    assert _flat(fields, {"location": {}}) == [("location", Coordinates(4, 2, "lat", "lng"))]
+
+
 def test_a_thousand_levels_are_flattened() -> None:
     fields: Any = "deep"
     for _ in range(500):
