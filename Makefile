@@ -57,6 +57,9 @@ pictures: setup  ## the three pictures of the README, under docs/img; needs Chro
 bench: build/bench/ready  ## measure Sluice beside its peers and write docs/performance.md; needs wrk, Node.js, valgrind and a RabbitMQ
 	$(MEASURED)/python -m bench
 
+bench-console: build/bench/ready  ## measure what the console's live inspector costs ingest and worker; five minutes
+	$(MEASURED)/python -m bench console
+
 bench-long: build/bench/ready  ## a backlog of 1,000,000 uplinks, and the memory over 2,000,000; takes an hour or two
 	$(MEASURED)/python -m bench long
 
@@ -71,4 +74,4 @@ pin: $(VENV)/ready  ## write the pinned requirements anew from the ranges in pyp
 clean:  ## remove what setup, the tests and the runs left
 	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup run test check docs screenshots pictures peers bench bench-long faults pin clean
+.PHONY: help setup run test check docs screenshots pictures peers bench bench-console bench-long faults pin clean

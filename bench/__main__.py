@@ -1,6 +1,7 @@
 """Measure Sluice beside its peers, and write docs/performance.md from what was measured.
 
     .venv/bin/python -m bench                      every short section, then the page: `make bench`
+    .venv/bin/python -m bench console              what the console's inspector costs: `make bench-console`
     .venv/bin/python -m bench long                 the long ones, then the page: `make bench-long`
     .venv/bin/python -m bench ingest worker --seconds 1 --rounds 1 --no-page
     .venv/bin/python -m bench page                 the page again, from build/bench
@@ -33,14 +34,15 @@ SHORT: dict[str, Measure] = {
     "end_to_end": end_to_end.measure,
     "scale": scale.measure,
     "mapping": mapping.measure,
-    "console": console.measure,
 }
+CONSOLE: dict[str, Measure] = {"console": console.measure}
 LONG: dict[str, Measure] = {"backlog": backlog.measure, "memory": memory.measure}
+ALL = SHORT | CONSOLE | LONG
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=(inspect.getdoc(sys.modules[__name__]) or ""))
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"short, long, page, {', '.join(SHORT | LONG)}")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"short, long, page, {', '.join(ALL)}")
     parser.add_argument("--seconds", type=float, default=5.0, help="of one run")
     parser.add_argument("--rounds", type=int, default=5, help="in which the systems take turns")
     parser.add_argument("--scale", type=float, default=1.0, help="of the long sections' numbers of uplinks")
@@ -52,7 +54,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # processes and queues are not left behind by either
     began = time.monotonic()
     for name in choose_sections(arguments.sections or ["short"], parser):
-        uvloop.run((SHORT | LONG)[name](options))
+        uvloop.run((ALL)[name](options))
     print(f"measured in {(time.monotonic() - began) / 60:.1f} minutes", file=sys.stderr)
     if not arguments.no_page:
         from bench.page import write_page  # noqa: PLC0415 - matplotlib is wanted by nothing else
@@ -65,7 +67,7 @@ def choose_sections(words: list[str], parser: argparse.ArgumentParser) -> list[s
     groups = {"short": [*SHORT], "long": [*LONG], "page": []}
     names = [name for word in words for name in groups.get(word, [word])]
     for name in names:
-        if name not in SHORT | LONG:
+        if name not in ALL:
             parser.error(f"no section {name!r}")
     return names
 
