@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.internal_errors import InternalErrors
+from common.queue.protocol import QueueUnavailableError
 from console.cookies import SESSION, delete_cookie, read_cookie
 from console.headers import SecurityHeaders
 from console.pages import Pages
@@ -44,6 +45,7 @@ def create_app(routes: Sequence[BaseRoute], sessions: Sessions, registry: Regist
         exception_handlers={
             SignedOutError: failures.answer_signed_out,
             RefusedError: failures.answer_refused,
+            QueueUnavailableError: failures.answer_queue_away,
             HTTPException: failures.answer_unrouted,
         },
     )
@@ -68,6 +70,10 @@ class _Failures:
         """Say why a route does not do it."""
         refused = cast("RefusedError", error)
         return self._render(request, refused.status, refused.message)
+
+    async def answer_queue_away(self, request: Request, error: Exception) -> Response:
+        """Say that the queue is away."""
+        return self._render(request, 503, f"The queue does not answer: {error}")
 
     async def answer_unrouted(self, request: Request, error: Exception) -> Response:
         """Say that no route leads there."""

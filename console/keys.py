@@ -12,6 +12,8 @@ from common.curl import make_sample, write_send_curl
 from common.fields.field_map import parse_field_map
 from common.fields.presets import PRESETS
 from console.forms import find_faults
+from console.networks import rule_of
+from console.pages import show_json
 from console.refusal import RefusedError
 from console.registry_api import Document
 from console.removal import RemovalRoutes
@@ -26,13 +28,6 @@ _FAULTS: Final = {name: name for name in _TEXTS}
 
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 """Of a path: no number and no choice, which can stand for many things."""
-
-SAMPLE: Final = """{
-  "serial": "0011AABB",
-  "payload": "0011AA",
-  "port": 10,
-  "temperature": 21.5
-}"""
 
 
 class KeyRoutes:
@@ -160,13 +155,14 @@ class KeyRoutes:
         sample: Sample | None = None,
         test: Document | None = None,
     ) -> Response:
+        networks = await list_choices(visit, NETWORKS)
         return visit.render(
             "key.html",
             status,
             key=key,
             values=values,
-            networks=await list_choices(visit, NETWORKS),
-            sample=sample or Sample(SAMPLE, "", values["verification_code"], None, None),
+            networks=networks,
+            sample=sample or _begin_sample(key, networks, values["verification_code"]),
             test=test,
             faults=faults,
         )
@@ -183,6 +179,14 @@ def make_item(field_map: str, serial: str) -> dict[str, Any] | None:
     for name in reversed(path):
         item = {name: item}
     return {"temperature": 21.5, **item}
+
+
+def _begin_sample(key: Document, networks: list[Document], field_map: str) -> Sample:
+    """Give what a test begins with: an uplink as the key takes it, of a device that its network could have."""
+    network = next((each for each in networks if each["id"] == key["network"]), {})
+    serial = rule_of(network).build_example()
+    item = make_item(key["verification_code"], serial) or make_sample(serial)
+    return Sample(show_json(item), "", field_map, None, None)
 
 
 def _show_values(key: Document) -> Document:

@@ -2,11 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
 import orjson
@@ -24,8 +24,15 @@ PAGE_LETTERS: Final = 50
 
 FRAME_CHARACTERS: Final = 2_000
 
+REPLAY_RATE: Final = 50
+"""Uplinks a second: 3,000 a minute, which leaves room beside them within the limits of TagoIO's plans."""
+
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 """What TOML takes for a name without quotes."""
+
+
+FindDirectory: TypeAlias = Callable[[], Awaitable[Directory | None]]
+"""Gives the directory as it is today; None where it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)

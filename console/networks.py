@@ -99,7 +99,7 @@ class NetworkRoutes:
 
     async def _preview_parameters(self, visit: Visit) -> Response:
         """``POST /parameters``: how the page of a device asks for what is being typed, as a part of a page."""
-        return visit.render("parameters_preview.html", previewed=preview_fields(read_parameters(visit.form) or ()))
+        return visit.render_part("parameters_preview.html", previewed=preview_fields(read_parameters(visit.form) or ()))
 
     async def _render(
         self, visit: Visit, network: Document, values: Document, faults: dict[str, str], status: int = 200

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -63,23 +63,22 @@ class OverviewRoutes:
     async def _show(self, visit: Visit) -> Response:
         if not visit.profile.administrator:
             return visit.render("welcome.html")
-        return await self._render(visit, "overview.html")
+        return visit.render("overview.html", **await self._describe())
 
     async def _show_live(self, visit: Visit) -> Response:
         """``GET /overview``: what changes of the page, for its script to put in its place."""
-        return await self._render(visit, "overview_live.html")
+        return visit.render_part("overview_live.html", **await self._describe())
 
-    async def _render(self, visit: Visit, template: str) -> Response:
+    async def _describe(self) -> dict[str, Any]:
         look, growths = await self._processes.look(), self._processes.growths
-        return visit.render(
-            template,
-            look=look,
-            states=list_states(look),
-            rates=sum_rates(growths),
-            seconds=round(sum(growth.seconds for growth in growths)),
-            age_points=draw_ages(growths),
-            oldest=max((growth.oldest_age for growth in growths), default=look.oldest_age),
-        )
+        return {
+            "look": look,
+            "states": list_states(look),
+            "rates": sum_rates(growths),
+            "seconds": round(sum(growth.seconds for growth in growths)),
+            "age_points": draw_ages(growths),
+            "oldest": max((growth.oldest_age for growth in growths), default=look.oldest_age),
+        }
 
 
 def list_states(look: Look) -> list[State]:

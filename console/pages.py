@@ -82,4 +82,4 @@ def show_value(value: Any) -> str:
 
 def clean_text(text: str) -> str:
     """Replace what a device sent and nobody can print: it would turn what stands beside it around, or hide it."""
-    return "".join(character if character.isprintable() or character == "\n" else "�" for character in text)
+    return "".join(character if character.isprintable() or character in "\n\t" else "�" for character in text)

@@ -12,16 +12,19 @@ from common.queue.protocol import Queue
 from common.settings import Settings
 from console.app import create_app
 from console.connectors import ConnectorRoutes
-from console.dead_letters import DeadLetterRoutes, FindDirectory
+from console.dead_letter import LetterRoutes
+from console.dead_letters import DeadLetterRoutes
 from console.devices import DeviceRoutes
 from console.jobs import Jobs
 from console.keys import KeyRoutes
+from console.letters import FindDirectory
 from console.live import LiveRoutes, Watch
 from console.networks import NetworkRoutes
 from console.overview import OverviewRoutes
 from console.pages import Pages
 from console.processes import FindAddresses, Processes
 from console.registry_api import RegistryApi
+from console.saved_maps import SavedMaps
 from console.sessions import Sessions
 from console.signing_in import SigningIn
 from console.testing_keys import ExplainBody
@@ -64,7 +67,7 @@ class Console:
         self.sessions = Sessions()
         """Who is signed in."""
         pages = Pages(neighbours.directory_file)
-        reception = Reception(self.sessions, self._registry, pages)
+        reception, saved_maps = Reception(self.sessions, self._registry, pages), SavedMaps()
         self.live = LiveRoutes(reception, neighbours.watch, lambda: self.health.draining)
         routes = [
             *create_health_routes(self.health),
@@ -74,10 +77,11 @@ class Console:
             *ConnectorRoutes(reception).routes,
             *DeviceRoutes(reception).routes,
             *KeyRoutes(reception, neighbours.explain, find_ingest_url(settings)).routes,
-            *DeadLetterRoutes(
+            *DeadLetterRoutes(reception, queue, self._jobs, saved_maps, neighbours.find_directory).routes,
+            *LetterRoutes(
                 reception,
                 queue,
-                self._jobs,
+                saved_maps,
                 find_directory=neighbours.find_directory,
                 explain=neighbours.explain,
                 directory_file=neighbours.directory_file,

@@ -7,9 +7,10 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from pydantic import SecretStr
 
@@ -21,6 +22,9 @@ IDLE_SECONDS = 3_600.0
 
 MOST_SESSIONS = 1_000
 """Beyond it the session goes that was used least recently, so that nobody fills the memory by signing in."""
+
+MOST_NOTICES = 20
+"""Of one session; beyond it the oldest are forgotten, so that nobody fills the memory by sending forms alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Session:
     checked: float
     """When the registry was last seen to know the token."""
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
-    notices: list[Notice] = field(default_factory=list)
+    notices: deque[Notice] = field(default_factory=partial(deque, maxlen=MOST_NOTICES))
 
     def accepts(self, form_token: str) -> bool:
         """Whether a form was made for this session."""
@@ -64,7 +68,8 @@ class Session:
 
     def take_notices(self) -> list[Notice]:
         """Give what is to be said, and forget it."""
-        notices, self.notices = self.notices, []
+        notices = list(self.notices)
+        self.notices.clear()
         return notices
 
 

@@ -16,6 +16,9 @@ PAGE_ROWS: Final = 50
 MOST_CHOICES: Final = 1_000
 """Entries of a drop-down list; who has more names the rest by their ids, over the API."""
 
+MOST_PAGES: Final = 10_000
+"""Of a list; who is looking for something that far down searches for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -52,7 +55,7 @@ KEYS: Final = Kind("authorization key", "/keys", "/serviceauth")
 class Listed:
     """A page of a list, from 1, and the parameters that the list was asked for with."""
 
-    rows: Sequence[Document]
+    rows: Sequence[Any]
     page: int
     more: bool
     url: str
@@ -76,7 +79,7 @@ class Listed:
 def read_page(visit: Visit) -> int:
     """Give the page of a list that the query asks for, from 1."""
     text = visit.query("page")
-    return int(text) if text.isdecimal() and 0 < int(text) < MOST_CHOICES else 1
+    return int(text) if text.isdecimal() and 0 < int(text) <= MOST_PAGES else 1
 
 
 async def list_things(visit: Visit, kind: Kind) -> Listed:

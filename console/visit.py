@@ -51,6 +51,10 @@ class Visit:
         """Give the page."""
         return self.pages.render(self.request, template, self.session, status, context)
 
+    def render_part(self, template: str, **context: Any) -> Response:
+        """Give a part of a page, for its script: what is to be said once waits for the next whole page."""
+        return self.pages.render(self.request, template, None, 200, context)
+
     def redirect(
         self, url: str, text: str | None = None, *, secret: str | None = None, is_fault: bool = False
     ) -> Response:

@@ -31,6 +31,7 @@ async function followProgress(part) {
   for (let over = Object.hasOwn(part.dataset, "over"); !over; ) {
     await new Promise((resume) => setTimeout(resume, 1000));
     const response = await fetch(part.dataset.progress, { redirect: "manual" }).catch(() => null);
+    if (response?.type === "opaqueredirect") return location.reload(); // signed out
     if (!response?.ok) continue;
     const job = await response.json();
     bar.max = job.total;

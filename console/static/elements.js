@@ -25,5 +25,5 @@ export function jsonBlock(value, label) {
 
 /** Replace what nobody can print: it could turn around or hide what stands beside it. */
 function clean(text) {
-  return text.replace(/[^\P{C}\n]/gu, "\uFFFD");
+  return text.replace(/[^\P{C}\n\t]/gu, "\uFFFD");
 }

@@ -140,7 +140,7 @@ def test_letters_are_purged_after_a_question(running: Running, page: Page) -> No
     reason = page.get_by_role("link", name="serial_unknown", exact=True)
     poll(lambda: page.reload() and reason.count())
     reason.click()
-    page.get_by_role("link", name=re.compile("Purge these 1")).click()
+    page.get_by_role("link", name=re.compile("Purge 1 letter")).click()
     page.get_by_label("Give up 1 uplink for good").check()
     page.get_by_role("button", name="Purge").click()
     expect(page.get_by_text("1 of 1 were purged. It is over")).to_be_visible()

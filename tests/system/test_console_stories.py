@@ -17,6 +17,7 @@ ACCEPTED_UNSEEN = "That it was accepted was not seen: this page knows nothing of
 FILTERED = (
     "Only events with the reason serial_unknown are asked for, by the filter above: every other stage is unknown here."
 )
+LEFT_OUT_FOR_A_TIME = "There were more uplinks than are shown: this one may have been left out for a time."
 ON_ITS_WAY = "As far as this page has seen, it is still on its way."
 
 
@@ -56,6 +57,9 @@ def test_a_story_says_what_it_leaves_open(page: Page) -> None:
             {"missed": "12 events did not come to this page"},
             ["12 events did not come to this page: they may belong here."],
         ),
+        ([accepted, mapped, posted], {"sampled": True}, []),
+        ([mapped, posted], {"sampled": True}, [ACCEPTED_UNSEEN, LEFT_OUT_FOR_A_TIME]),
+        ([accepted, mapped], {"sampled": True}, [LEFT_OUT_FOR_A_TIME, ON_ITS_WAY]),
         (
             [accepted, event("mapped", left_out=["records"]), posted],
             {},
@@ -99,6 +103,13 @@ def test_stories_are_told_in_the_order_of_time_and_forgotten_but_for_those_that_
       return [left, kept.find("shown").length];
     """
     assert run_module(page, forgotten, event("accepted")) == [["shown", "second", "third"], 0]
+    held = """
+      const kept = new stories.Stories();
+      for (const uplink of ["one", "other"]) kept.hold(uplink);
+      for (const uplink of ["one", "other", "one"]) kept.add({ ...given, uplink_id: uplink }, 12_000_000);
+      return ["one", "other"].map((uplink) => kept.find(uplink).length);
+    """
+    assert run_module(page, held, event("accepted")) == [2, 1]
 
 
 def find_letter(running: Running, page: Page) -> None:

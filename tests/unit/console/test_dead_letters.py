@@ -130,7 +130,7 @@ async def key(api: Api, first: FirstStart, queue: FakeQueue, surroundings: Surro
 async def test_a_map_is_saved_from_the_letter_s_page_and_a_replay_waits_until_it_is_in_force(
     queue: FakeQueue, browser: Browser, api: Api, key: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.dead_letters.IN_FORCE_SECONDS", 0.5)
+    monkeypatch.setattr("console.saved_maps.IN_FORCE_SECONDS", 0.5)
     page = await browser.open(LETTER)
     assert "serial=deveui</textarea>" in page
     assert "Save this map for the key Gate" in page

@@ -73,6 +73,8 @@ async def test_a_failure_is_shown_with_its_line_and_what_was_said_before_it(
     assert f"{whose} parser, {problem}" in read_text(shown)
     assert "<mark>value), unit:" in shown
     assert "log <b>port</b> 2" in read_text(shown)
+    indented = await run(browser, place[0], parser="if (true) {\n\tpayload = none;\n}", sample=SAMPLE, params="")
+    assert "\t<mark>payload = none;</mark>" in indented
     broken = await run(browser, place[0], parser="payload = ;", sample=SAMPLE, params="")
     assert "line 1, column 11: SyntaxError: Unexpected token" in read_text(broken)
 

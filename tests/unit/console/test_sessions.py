@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from console.sessions import IDLE_SECONDS, LIFE_SECONDS, MOST_SESSIONS, Notice, Profile, Session, Sessions
+from console.sessions import IDLE_SECONDS, LIFE_SECONDS, MOST_NOTICES, MOST_SESSIONS, Notice, Profile, Session, Sessions
 
 PROFILE = Profile("6a1f0c52d3b19e4477aa01c9", "Mill", administrator=False)
 TOKEN = SecretStr("p-0123456789abcdef")
@@ -96,6 +96,12 @@ def test_a_notice_is_said_once(sessions: Sessions) -> None:
     session.notices.append(Notice("Saved", "n-secret"))
     assert session.take_notices() == [Notice("Saved", "n-secret")]
     assert session.take_notices() == []
+
+
+def test_notices_that_no_page_takes_fill_no_memory(sessions: Sessions) -> None:
+    session = require(sessions.find(sessions.open(TOKEN, PROFILE)))
+    session.notices.extend(Notice(str(number)) for number in range(MOST_NOTICES + 1))
+    assert [notice.text for notice in session.take_notices()] == [str(number) for number in range(1, MOST_NOTICES + 1)]
 
 
 def test_no_session_shows_its_token(sessions: Sessions) -> None:

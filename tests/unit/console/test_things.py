@@ -199,6 +199,18 @@ async def test_what_is_said_of_a_part_of_a_page_stands_in_it(browser: Browser) -
     assert "Not shared" not in await browser.open(path)
 
 
+async def test_a_part_that_a_script_asks_for_takes_nothing_that_is_shown_once(
+    browser: Browser, first: FirstStart
+) -> None:
+    page = f"/networks/{first.network_id}"
+    form = {"form_token": await browser.form_token(page), "token_name": "Worker"}
+    created = await browser.client.post(f"{page}/tokens", data=form, follow_redirects=False)
+    assert created.status_code == 303
+    await browser.open("/overview")
+    await browser.client.post("/parameters", data=form)
+    assert read_secret(await browser.open(page))
+
+
 async def test_a_network_is_removed_after_a_question_unless_something_uses_it(
     browser: Browser, first: FirstStart
 ) -> None:
@@ -357,6 +369,20 @@ async def test_a_key_is_shown_once_and_its_map_checked(browser: Browser, api: Ap
     assert (key["enabled"], key["expire_time"][:10], key["token"]) == (False, "2030-01-01", token)
     await browser.submit(f"{path}/remove", on=path)
     assert await api.get("/serviceauth") == []
+
+
+@pytest.mark.parametrize("field_map", ["", "serial=end.dev-eui"])
+async def test_a_test_begins_with_an_uplink_that_the_key_takes(
+    browser: Browser, api: Api, first: FirstStart, field_map: str
+) -> None:
+    await api.put(f"/integration/network/{first.network_id}", serial_number={"mask": "FF-FF-FF", "case": "upper"})
+    created = await api.create("/serviceauth", name="Gate", network=first.network_id, verification_code=field_map)
+    path = f"/keys/{created['id']}"
+    found = re.search(r'<textarea id="body"[^>]*>\n([^<]+)</textarea>', await browser.open(path))
+    assert found is not None
+    body = html.unescape(found[1])
+    tested = await browser.submit(f"{path}/test", on=path, verification_code=field_map, body=body, query="")
+    assert "device of 000000" in read_text(tested.text)
 
 
 @pytest.mark.parametrize(
