@@ -15,6 +15,7 @@ import structlog
 from cli.directory import open_directory
 from cli.events import open_settings_events
 from cli.queue import open_settings_queue
+from common.direct_http import DirectApp
 from common.directory.source import DirectorySource
 from common.events.engine import NO_EVENTS, Events
 from common.health import Health
@@ -136,6 +137,7 @@ async def _run_beside_server(
                 role=role.health.role,
                 draining=stop.draining,
                 stopping=serving_ends,
+                direct=role.app if isinstance(role.app, DirectApp) else None,
             )
         )
         if directory is None or await _is_read_before(stop.stopping, directory):

@@ -11,11 +11,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from common.http_protocol import BoundedHttpProtocol
+from common.http_protocol import PARTING, BoundedHttpProtocol
 
 NO_HEADERS: Mapping[str, str] = {}
-
-PARTING = (b"connection", b"close")
 
 
 class Answer(NamedTuple):
@@ -57,6 +55,9 @@ class WholeRequest(RequestResponseCycle):
 
     message_event = asyncio.Event()
     """Nobody waits for anything further of this request."""
+
+    response_started = False
+    """An answer is written in one piece."""
 
     def __init__(self, connection: Connection, head: Scope, body: bytes) -> None:
         """Take only what is asked of a request that nothing is received of any more."""
@@ -128,13 +129,17 @@ class DirectHttpProtocol(BoundedHttpProtocol):
                 answer.body,
             )
         )
-        if PARTING in headers:
+        if self._is_read_out:
+            self._part()  # what was refused behind this request may still be coming
+        elif PARTING in headers:
             self.transport.close()
         self.on_response_complete()
 
     def _may_be_direct(self) -> bool:
         return (
-            self.url.partition(b"?")[0] == self._direct.direct_path
+            not self._has_message_ended  # who sends many requests at once is bounded as the pipeline is
+            and not self.flow.write_paused  # who does not read its answers waits for its turn to be answered
+            and self.url.partition(b"?")[0] == self._direct.direct_path
             and b"#" not in self.url
             and self.parser.get_method() == b"POST"
             and getattr(self.cycle, "response_complete", True)  # there is none before the first request

@@ -26,6 +26,8 @@ SERVICE_UNAVAILABLE = 503
 TOO_MANY_RETRY_AFTER_SECONDS = 10
 """Connections on which nothing comes are closed after this time."""
 
+PARTING = (b"connection", b"close")
+
 UPGRADE_HEADERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
 
 
@@ -72,9 +74,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         self._has_message_ended = False
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._read_without_upgrade(data[upgrade.args[0] :])
+            self._parse(data)
         except httptools.HttpParserError:
             self._refuse_head(400, Reason.BODY_MALFORMED, "The request is not valid HTTP")
         if self._head_is_open and self._head_timer is None:
@@ -84,16 +84,31 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             if self._head_bytes > HEAD_BYTES:
                 self._refuse_head(431, Reason.BODY_TOO_LARGE, f"The headers are larger than {HEAD_BYTES} bytes")
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep the connection for the answer to a request that is whole: a sender may end its own side behind it."""
+        last: RequestResponseCycle | None = self.cycle
+        if self.scheme == "https" or last is None or last.more_body or last.response_started or last.response_complete:
+            return False  # TLS cannot be ended on one side
+        last.keep_alive = False
+        return True
+
     def on_message_begin(self) -> None:
         """Begin to count a head; it is timed unless it ends in what has come of it already."""
         self._head_is_open = True
         self._head_bytes = 0
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take what belongs to the head; behind the body it would replace what was admitted, or not, by how it came."""
+        if self._head_is_open:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """The head has ended; the body is the application's."""
         self._head_is_open = False
         self._stop_timer()
+        if self.transport.is_closing():
+            raise httptools.HttpParserError("the answer before this request has ended the connection")
         if len(self.pipeline) >= PIPELINE_REQUESTS:
             raise httptools.HttpParserError("too many requests were sent ahead of their answers")
         if not self.parser.should_upgrade():
@@ -101,8 +116,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole, unless it is one that is about to be read again."""
-        self._has_message_ended = True
         if not self.parser.should_upgrade():
+            self._has_message_ended = True
             self.end_request()
 
     def begin_request(self) -> None:
@@ -137,8 +152,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             self._idle_timer = self.loop.call_at(due, self._close_if_idle)
 
-    def _read_without_upgrade(self, rest: bytes) -> None:
-        """Read a request again without its wish for another protocol, which a server may ignore.
+    def _parse(self, data: bytes) -> None:
+        while data:
+            try:
+                self.parser.feed_data(data)
+                data = b""
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._drop_upgrade(data[upgrade.args[0] :])
+
+    def _drop_upgrade(self, rest: bytes) -> bytes:
+        """Give a request to be read again without its wish for another protocol, which a server may ignore.
 
         The parser takes nothing for a body once another protocol was wished for: a sender that offers HTTP/2 by an
         ``Upgrade`` header (curl, Java) would get its 202 for a body that was never read.
@@ -146,11 +169,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         method = self.parser.get_method()
         if method == b"CONNECT":
             self._refuse_head(405, Reason.METHOD_NOT_ALLOWED, "CONNECT is not allowed here")
-            return
+            return b""
         kept = [(name, value) for name, value in self.headers if name not in UPGRADE_HEADERS]
+        if not self.parser.should_keep_alive():
+            kept.append(PARTING)
         lines = [method + b" " + self.url + b" HTTP/1.1", *(name + b": " + value for name, value in kept)]
         self.parser = httptools.HttpRequestParser(self)
-        self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        return b"\r\n".join(lines) + b"\r\n\r\n" + rest
 
     def _start_timer(self) -> None:
         message = f"The headers did not arrive within {HEAD_SECONDS:g} s"

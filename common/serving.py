@@ -136,10 +136,12 @@ async def serve_http(
     role: str,
     draining: asyncio.Event,
     stopping: asyncio.Event,
+    direct: DirectApp | None = None,
 ) -> None:
     """Serve until ``stopping`` is set, then finish the requests in flight.
 
-    From ``draining`` on every answer ends its connection, so that its sender comes back by another process.
+    ``direct`` takes the requests that came whole, unless they are traced; ``app`` takes all others. From ``draining``
+    on every answer ends its connection, so that its sender comes back by another process.
     """
     tls = options.tls
     server = _Server(
@@ -156,7 +158,7 @@ async def serve_http(
             ssl_context_factory=None if tls is None else lambda *_: tls,
         ),
         options.connections_limit,
-        app if isinstance(app, DirectApp) and not options.traced else None,
+        None if options.traced else direct,
     )
     host, port = listener.getsockname()[:2]
     scheme = "http" if tls is None else "https"

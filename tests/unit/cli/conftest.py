@@ -71,7 +71,7 @@ def serve_downstream(monkeypatch: pytest.MonkeyPatch) -> Callable[[Respond], lis
             return respond(request)
 
         transport = httpx.MockTransport(answer)
-        monkeypatch.setattr(resolving, "create_client", lambda _: TransportClient(transport))
+        monkeypatch.setattr(resolving, "create_client", lambda _: TransportClient(transport, seconds=30))
         return asked
 
     return serve_downstream

@@ -1,7 +1,9 @@
 """The HTTP server of a role, over real sockets of this machine's loopback."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+import struct
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import orjson
@@ -10,7 +12,7 @@ import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common import http_protocol
-from common.direct_http import Answer, WholeRequest
+from common.direct_http import NO_HEADERS, Answer, DirectApp, WholeRequest
 from common.serving import PortUnavailableError, ServingOptions, bind, serve_http
 from tests.support.waiting import eventually
 
@@ -53,7 +55,15 @@ async def serving(app: ASGIApp = app, *, connections_limit: int = 100) -> AsyncI
     stopping = asyncio.Event()
     options = ServingOptions(grace=1, connections_limit=connections_limit)
     server = asyncio.create_task(
-        serve_http(app, listener, options, role="test", draining=asyncio.Event(), stopping=stopping)
+        serve_http(
+            app,
+            listener,
+            options,
+            role="test",
+            draining=asyncio.Event(),
+            stopping=stopping,
+            direct=app if isinstance(app, DirectApp) else None,
+        )
     )
     yield int(listener.getsockname()[1])
     stopping.set()
@@ -282,6 +292,8 @@ def test_nothing_is_written_to_a_sender_that_has_gone(caplog: pytest.LogCaptureF
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(REQUEST + b"\r\nab")
             await eventually(lambda: directly.held)
+            linger = struct.pack("ii", 1, 0)  # a reset, no mere end of what it sends
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             writer.transport.abort()
             request = directly.held[0]
             await eventually(lambda: request.disconnected)
@@ -292,11 +304,109 @@ def test_nothing_is_written_to_a_sender_that_has_gone(caplog: pytest.LogCaptureF
     assert [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"] == []
 
 
+class RefusingDirectly(EchoingDirectly):
+    """Answers while the request is handed over, and counts what was."""
+
+    def __init__(self, body: bytes = b"{}", headers: Mapping[str, str] = NO_HEADERS) -> None:
+        super().__init__()
+        self.answer = Answer(401, body, headers)
+        self.taken: list[WholeRequest] = []
+
+    def take(self, request: WholeRequest) -> None:
+        self.taken.append(request)
+        request.answer(self.answer)
+
+
+async def test_nothing_is_taken_behind_an_answer_that_ends_the_connection() -> None:
+    refusing = RefusingDirectly(headers={"Connection": "close"})
+    async with serving(refusing) as port:
+        answer = await talk(port, (REQUEST + b"\r\nab") * 20)
+    assert answer.count(b"HTTP/1.1") == len(refusing.taken) == 1
+
+
+async def test_requests_ahead_of_their_answers_are_bounded_though_each_is_answered_at_once() -> None:
+    refusing = RefusingDirectly()
+    async with serving(refusing) as port:
+        answer = await talk(port, (REQUEST + b"\r\nab") * 500)
+    assert 1 <= answer.count(b"HTTP/1.1") <= http_protocol.PIPELINE_REQUESTS + 1
+
+
+def test_any_number_of_wishes_for_another_protocol_leaves_no_error_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    wish = b"POST /uplink HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+
+    async def run() -> None:
+        async with serving(RefusingDirectly()) as port:
+            assert (await talk(port, wish * 900)).startswith(b"HTTP/1.1 ")
+
+    uvloop.run(run())
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_a_wish_for_another_protocol_does_not_undo_the_wish_to_part(port: int) -> None:
+    answer = await talk(port, REQUEST + b"Connection: close, Upgrade\r\nUpgrade: h2c\r\n\r\nab")
+    assert answer.endswith(b"ab")
+
+
+async def test_who_does_not_read_answers_is_not_given_more_of_them() -> None:
+    refusing = RefusingDirectly(body=b"x" * 20_000_000)
+    async with serving(refusing) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000)
+        writer.write(REQUEST + b"\r\nab")
+        await eventually(lambda: refusing.taken)
+        writer.write(REQUEST + b"\r\nab")
+        await talk(port, LAST_REQUEST)  # when this is answered, everything before it has been read
+        assert len(refusing.taken) == 1
+        while not (await asyncio.wait_for(reader.read(1_000_000), 10)).endswith(b"\r\n\r\nab"):
+            pass
+        writer.close()
+
+
+async def test_who_ends_its_own_side_behind_a_request_gets_the_answer(
+    direct_port: int, directly: EchoingDirectly
+) -> None:
+    directly.held = []
+    reader, writer = await asyncio.open_connection("127.0.0.1", direct_port)
+    writer.write(REQUEST + b"\r\nab")
+    writer.write_eof()
+    await eventually(lambda: directly.held and not directly.held[0].keep_alive)
+    directly.held[0].answer(Answer(202, b"ab"))
+    answer = await asyncio.wait_for(reader.read(), 10)
+    assert answer.startswith(b"HTTP/1.1 202")
+    assert b"\r\nconnection: close\r\n" in answer
+    writer.close()
+
+
+async def test_who_ends_its_own_side_within_a_request_is_let_go(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(REQUEST + b"\r\na")
+    writer.write_eof()
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
+
+
+async def test_what_follows_a_body_is_no_part_of_the_head(direct_port: int, directly: EchoingDirectly) -> None:
+    directly.held = []
+    talking = asyncio.create_task(exchange(direct_port, CHUNKED[:-2] + b"Authorization: other\r\n\r\n"))
+    await eventually(lambda: directly.held)
+    assert [name for name, _ in directly.held[0].head["headers"]] == [b"host", b"transfer-encoding"]
+    directly.held[0].answer(Answer(202, b"ab"))
+    directly.held = None
+    await talking
+
+
 async def test_who_drains_ends_the_connection_with_the_answer_to_a_whole_request() -> None:
     listener, draining, stopping = bind("127.0.0.1", 0), asyncio.Event(), asyncio.Event()
     server = asyncio.create_task(
         serve_http(
-            EchoingDirectly(), listener, ServingOptions(grace=1), role="test", draining=draining, stopping=stopping
+            app,
+            listener,
+            ServingOptions(grace=1),
+            role="test",
+            draining=draining,
+            stopping=stopping,
+            direct=EchoingDirectly(),
         )
     )
     port = int(listener.getsockname()[1])
