@@ -2,9 +2,9 @@
 
 Real processes: ingest, worker and console, and a viewer that has signed in and follows the inspector's stream,
 unfiltered and with everything that uplinks hold, as its page does. The load is steady and moderate: 200 uplinks a
-second in batches of 10, of 100 devices, one post each; at four events an uplink that is less than what a process tells
-in a second at most, so that nothing is dropped. Every run has processes of its own, for whoever was watched once is
-told so for 30 s more.
+second in batches of 10, of 100 devices, one post each. That is more than the inspector can use, so that it is told of
+one in so many uplinks; the first second, in which that is found out, is part of each run. Every run has processes of
+its own, for whoever was watched once is told so for 30 s more.
 """
 
 import asyncio

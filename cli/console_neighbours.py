@@ -17,7 +17,7 @@ from common.directory.model import Directory
 from common.directory.problems import DirectoryError
 from common.directory.source import DirectorySource
 from common.events.announcement import Announcement
-from common.events.engine import Events, Missed, Seen
+from common.events.engine import Events, Missed, Sampled, Seen
 from common.events.event import decode_event
 from common.events.hub import EventHub, TooManyViewersError
 from common.events.streaming import BURST
@@ -131,8 +131,12 @@ async def watch_hub(hub: EventHub, announcement: Announcement) -> AsyncIterator[
         raise WatchError("too many viewers watch this process") from None
 
     async def give() -> AsyncIterator[Seen]:
+        one_in = 1
         while not view.is_over:
             await view.buffer.wait(HEARD_SECONDS)
+            if view.sampler.one_in != one_in:
+                one_in = view.sampler.one_in
+                yield Sampled(one_in)
             for encoded in view.buffer.take(BURST):
                 yield decode_event(encoded)
             if dropped := view.buffer.take_dropped():

@@ -17,7 +17,8 @@ from cli.tail_source import TailError, open_seen
 from cli.tail_view import EventPrinter, JsonPrinter, TextPrinter
 from cli.terminal import fail, say
 from common.events.announcement import Announcement, EventFilter
-from common.events.engine import Missed, Seen
+from common.events.engine import Missed, Sampled, Seen
+from common.events.event import Event
 from common.logs import configure_logs
 from common.reason import Reason
 from common.settings import Settings
@@ -116,13 +117,17 @@ async def _watch(settings: Settings, announcement: Announcement, urls: Sequence[
 
 async def _show(seen: AsyncIterator[Seen], printer: EventPrinter) -> None:
     async for each in seen:
-        if isinstance(each, Missed):
-            say(_explain(each))
-        else:
+        if isinstance(each, Event):
             printer.show(each)
+        else:
+            say(_explain(each))
 
 
-def _explain(missed: Missed) -> str:
-    if missed.events is None:
-        return f"some events may not be shown: {missed.why}"
-    return f"{missed.events:,} event{'' if missed.events == 1 else 's'} not shown: {missed.why}"
+def _explain(told: Missed | Sampled) -> str:
+    match told:
+        case Sampled(one_in=one_in):
+            return f"1 in {one_in:,} uplinks is shown from here on" if one_in > 1 else "every uplink is shown again"
+        case Missed(events=None, why=why):
+            return f"some events may not be shown: {why}"
+        case Missed(events=events, why=why):
+            return f"{events:,} event{'' if events == 1 else 's'} not shown: {why}"

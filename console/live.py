@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from common.events.announcement import Announcement, EventFilter
-from common.events.engine import Missed, Seen
+from common.events.engine import Missed, Sampled, Seen
 from common.events.event import Event, Stage
 from common.reason import Reason
 from console.refusal import SignedOutError
@@ -27,6 +27,9 @@ IDLE_LOOKS: Final = 15
 BURST: Final = 200
 BURST_SECONDS: Final = 0.05
 """What has come within this time is written at once: nobody reads faster, and a write costs as much as many events."""
+
+UPLINKS_PER_SECOND: Final = 50
+"""That are told to a page: 12,000 events a minute, which nobody reads, and more would cost the pipeline."""
 
 Watch: TypeAlias = Callable[[Announcement], AbstractAsyncContextManager[AsyncIterator[Seen]]]
 """Gives what the processes tell, as long as the context lasts. Raises :class:`WatchError`."""
@@ -63,6 +66,7 @@ class LiveRoutes:
             reasons=sorted(Reason),
             keys=keys,
             networks=networks,
+            names=keys | networks,
         )
 
     async def _follow(self, visit: Visit) -> Response:
@@ -119,7 +123,9 @@ def read_announcement(visit: Visit) -> Announcement:
         return frozenset({value} if value else ())
 
     event_filter = EventFilter(one("serial"), one("key"), one("network"), one("reason"))
-    return Announcement(f"console-{uuid4().hex[:12]}", event_filter, details=True)
+    return Announcement(
+        f"console-{uuid4().hex[:12]}", event_filter, details=True, uplinks_per_second=UPLINKS_PER_SECOND
+    )
 
 
 async def _put_in(arrived: "asyncio.Queue[Seen]", seen: AsyncIterator[Seen]) -> None:
@@ -143,6 +149,8 @@ async def _take_burst(arrived: "asyncio.Queue[Seen]") -> list[Seen]:
 def encode_seen(seen: Seen) -> bytes:
     """Encode one server-sent event, for the page's script."""
     match seen:
+        case Sampled(one_in=one_in):
+            return _encode("sampled", {"one_in": one_in})
         case Missed(why=why, events=events):
             return _encode("missed", {"why": why, "events": events})
         case Event():

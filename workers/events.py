@@ -6,7 +6,7 @@ from typing import Any
 from common.dead_letter import DeadLetter
 from common.envelope import Uplink
 from common.events.event import Stage
-from common.events.telling import UNHEARD, UplinkEvents
+from common.events.telling import UNHEARD, Owner, UplinkEvents
 from common.ladder import Ladder
 from workers.answers import DownstreamError
 from workers.grouping import Post
@@ -32,19 +32,23 @@ class WorkerEvents:
         """
         if self._uplinks.watched:
             for each in mapped:
-                self._uplinks.tell(
-                    Stage.MAPPED,
-                    each.uplink,
-                    {"attempt": each.uplink.envelope.attempt, "records": len(each.records)},
-                    details={**_as_it_came(each.uplink), "records": each.records},
-                )
+                if self._uplinks.wants(each.uplink):
+                    self._uplinks.tell(
+                        Stage.MAPPED,
+                        each.uplink,
+                        {"attempt": each.uplink.envelope.attempt, "records": len(each.records)},
+                        details={**_as_it_came(each.uplink), "records": each.records},
+                        owner=_find_owner(each),
+                    )
 
     def resolved(self, resolved: Iterable[ResolvedUplink]) -> None:
         """Tell that the device of a serial is known."""
         if self._uplinks.watched:
             for each in resolved:
                 uplink = each.mapped.uplink
-                self._uplinks.tell(Stage.RESOLVED, uplink, {"attempt": uplink.envelope.attempt})
+                if self._uplinks.wants(uplink):
+                    facts = {"attempt": uplink.envelope.attempt}
+                    self._uplinks.tell(Stage.RESOLVED, uplink, facts, owner=_find_owner(each.mapped))
 
     def posted(self, post: Post, answer: Any, seconds: float) -> None:
         """Tell that the downstream took a post; ``seconds`` from when it was ready, the wait for its turn included."""
@@ -60,7 +64,7 @@ class WorkerEvents:
         """Tell what was set aside, will be tried again or was put back; of those in ``dead`` their letters tell."""
         if self._uplinks.watched:
             for outcome in outcomes:
-                if outcome.uplink.id not in dead:
+                if outcome.uplink.id not in dead and self._uplinks.wants(outcome.uplink):
                     self._tell_outcome(outcome, ladder)
 
     def died(self, letter: DeadLetter) -> None:
@@ -68,21 +72,24 @@ class WorkerEvents:
         if self._uplinks.watched:
             facts = {"attempt": letter.attempts, "detail": letter.detail}
             uplinks: list[Uplink] = [] if letter.envelope is None else letter.envelope.uplinks()
-            for uplink in uplinks:
+            for uplink in filter(self._uplinks.wants, uplinks):
                 self._uplinks.tell(Stage.DEAD, uplink, facts, reason=letter.reason, details=_as_it_came(uplink))
             if not uplinks:
                 self._uplinks.tell_death(letter.uplink_id, facts, reason=letter.reason)
 
     def _tell_post(self, stage: Stage, post: Post, answer: str, seconds: float) -> None:
+        wanted = [each.mapped for each in post.uplinks if self._uplinks.wants(each.mapped.uplink)]
+        if not wanted:
+            return
         facts = {
             "uplinks": len(post.uplinks),
             "bytes": len(post.body),
             "seconds": round(seconds, 6),
             "answer": answer,
         }
-        for each in post.uplinks:
-            uplink = each.mapped.uplink
-            self._uplinks.tell(stage, uplink, {"attempt": uplink.envelope.attempt, **facts})
+        for mapped in wanted:
+            uplink = mapped.uplink
+            self._uplinks.tell(stage, uplink, {"attempt": uplink.envelope.attempt, **facts}, owner=_find_owner(mapped))
 
     def _tell_outcome(self, outcome: Outcome, ladder: Ladder) -> None:
         uplink = outcome.uplink
@@ -102,6 +109,11 @@ class WorkerEvents:
 
 
 NOBODY_HEARS = WorkerEvents()
+
+
+def _find_owner(mapped: MappedUplink) -> Owner:
+    """Say whose a mapped uplink is: its serial was found then."""
+    return Owner(mapped.key.id, mapped.key.network, mapped.serial)
 
 
 def _as_it_came(uplink: Uplink) -> Mapping[str, Any]:

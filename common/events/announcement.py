@@ -52,11 +52,15 @@ class EventFilter:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """A viewer, by a name that nobody else has, and what it wants to see; ``details``: also what uplinks hold."""
+    """A viewer, by a name that nobody else has, and what it wants to see; ``details``: also what uplinks hold.
+
+    ``uplinks_per_second`` is how many it can use, of those that fit; None: all of them.
+    """
 
     viewer: str
     event_filter: EventFilter = field(default_factory=EventFilter)
     details: bool = False
+    uplinks_per_second: int | None = None
 
 
 def encode_announcement(announcement: Announcement) -> bytes:
@@ -74,6 +78,7 @@ def announcement_to_document(announcement: Announcement) -> dict[str, Any]:
         "networks": sorted(event_filter.networks),
         "reasons": sorted(event_filter.reasons),
         "details": announcement.details,
+        "uplinks_per_second": announcement.uplinks_per_second,
     }
 
 
@@ -96,7 +101,9 @@ def announcement_from_document(document: Mapping[str, Any]) -> Announcement:
     event_filter = EventFilter(
         *(_read_values(document.get(name, ()), name) for name in ("serials", "keys", "networks", "reasons"))
     )
-    return Announcement(viewer, event_filter, details=document.get("details") is True)
+    return Announcement(
+        viewer, event_filter, document.get("details") is True, _read_rate(document.get("uplinks_per_second"))
+    )
 
 
 def _read_values(values: Any, name: str) -> frozenset[str]:
@@ -106,6 +113,12 @@ def _read_values(values: Any, name: str) -> frozenset[str]:
     if len(found) > MOST_VALUES or not all(isinstance(value, str) for value in found):
         raise AnnouncementUnreadableError(f"{name} has to be a list of at most {MOST_VALUES:,} strings")
     return frozenset(found)
+
+
+def _read_rate(rate: Any) -> int | None:
+    if rate is not None and (type(rate) is not int or rate < 1):
+        raise AnnouncementUnreadableError("uplinks_per_second has to be a whole number from 1 on")
+    return rate
 
 
 def _fold_serial(serial: str) -> str:

@@ -34,13 +34,12 @@ class Buffer(Generic[T]):
 
     def offer(self, item: T, size: int) -> None:
         """Put in an item of ``size`` bytes, or drop it."""
-        if self.is_full or self._bytes + size > self._most_bytes:
+        if len(self._waiting) >= self._most_events or self._bytes + size > self._most_bytes:
             self._dropped += 1
             metrics.EVENTS_DROPPED.inc()
         else:
             self._waiting.append((item, size))
             self._bytes += size
-            metrics.EVENTS_PUBLISHED.inc()
         self._filled.set()
 
     async def wait(self, seconds: float | None = None) -> None:
@@ -56,6 +55,7 @@ class Buffer(Generic[T]):
             item, size = self._waiting.popleft()
             self._bytes -= size
             taken.append(item)
+        metrics.EVENTS_PUBLISHED.inc(len(taken))
         if not self._waiting and not self._dropped:
             self._filled.clear()
         return taken

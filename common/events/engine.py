@@ -8,6 +8,7 @@ import structlog
 from starlette.types import ASGIApp
 
 from common.events.event import Event
+from common.events.sampling import is_chosen
 from common.events.viewers import Viewers
 from common.health import Health
 from common.logs import LogBudget
@@ -31,10 +32,17 @@ class Missed:
     events: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """From here on one in so many uplinks is shown, each with its whole story; 1: all of them."""
+
+    one_in: int
+
+
 FORGOTTEN = Missed("this viewer was held up for so long that it was forgotten")
 """What a viewer finds out by itself, when it comes to announce itself again."""
 
-Seen: TypeAlias = Event | Missed
+Seen: TypeAlias = Event | Missed | Sampled
 
 
 class Events(ABC):
@@ -53,6 +61,10 @@ class Events(ABC):
     def details_wanted(self) -> bool:
         """Whether anybody who watches wants to see what uplinks hold."""
         return self._viewers.details_wanted
+
+    def wants(self, uplink_id: str) -> bool:
+        """Whether anybody may want to be told of this uplink; where nobody does, make no event of it."""
+        return self._viewers.one_in == 1 or is_chosen(uplink_id, self._viewers.one_in)
 
     def publish(self, event: Event) -> None:
         """Give the event to those who want to see it, soon; drops it where they are too slow for it."""

@@ -86,7 +86,14 @@ def event_to_document(event: Event) -> dict[str, Any]:
 def decode_event(body: bytes | str) -> Event:
     """Read what :func:`encode_event` gave; raises :class:`EventUnreadableError`."""
     try:
-        document = orjson.loads(body)
+        return event_from_document(orjson.loads(body))
+    except ValueError as error:
+        raise EventUnreadableError(f"this is no event: {error}") from error
+
+
+def event_from_document(document: Mapping[str, Any]) -> Event:
+    """Read what :func:`event_to_document` gave; raises :class:`EventUnreadableError`."""
+    try:
         if document["version"] != EVENT_VERSION:
             raise EventUnreadableError(f"an event of version {document['version']}; this version reads {EVENT_VERSION}")
         return Event(

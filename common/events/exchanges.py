@@ -4,26 +4,26 @@ The exchanges stay, as the queues do. Everything else is gone with the connectio
 are also the only transient ones that RabbitMQ takes from 4.3 on.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aio_pika
 from aio_pika import DeliveryMode, ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractIncomingMessage, AbstractQueue
 from aio_pika.exceptions import ChannelNotFoundEntity
 
-from common.events.event import Event
 from common.queue.protocol import QueueMissingError
 from common.queue.rabbitmq.session import Session
 
 QUEUE_BYTES = 20_000_000
 """What waits in one queue at the broker; the oldest goes first, there as beyond the number of messages."""
 
+SAMPLED = "sampled"
+"""Header of :attr:`Told.sampled`."""
+
 EXPIRES_SECONDS = 60
 """For a queue that nobody consumes; while its connection lives, that is a viewer which is about to begin."""
-
-EVERYTHING = "#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class EventNames:
 
     @property
     def events(self) -> str:
-        """The topic exchange of events: ``<stage>``, or ``<stage>.<reason>`` where there is one."""
+        """The exchange by which every viewer gets the events."""
         return f"{self.prefix}.events"
 
     @property
@@ -47,15 +47,10 @@ class EventNames:
         return f"{exchange}.{owner}"
 
 
-def route(event: Event) -> str:
-    """Give the routing key of an event."""
-    return event.stage if event.reason is None else f"{event.stage}.{event.reason}"
-
-
 async def declare_exchanges(channel: AbstractChannel, names: EventNames) -> None:
     """Make sure that both exchanges exist."""
-    await channel.declare_exchange(names.events, ExchangeType.TOPIC, durable=True)
-    await channel.declare_exchange(names.viewers, ExchangeType.FANOUT, durable=True)
+    for name in (names.events, names.viewers):
+        await channel.declare_exchange(name, ExchangeType.FANOUT, durable=True)
 
 
 async def require_exchanges(channel: AbstractChannel, names: EventNames) -> None:
@@ -84,7 +79,7 @@ async def subscribe(channel: AbstractChannel, exchange: str, queue: str, *, most
             "x-expires": EXPIRES_SECONDS * 1_000,
         },
     )
-    await declared.bind(exchange, EVERYTHING)
+    await declared.bind(exchange)
     return declared
 
 
@@ -107,18 +102,40 @@ async def dropping_with(channel: AbstractChannel, session: Session) -> AsyncIter
         channel.close_callbacks.discard(drop)
 
 
-def build_message(body: bytes, *, source: str = "", number: int = 0) -> aio_pika.Message:
-    """Make the message of an event, which says whose it is and its number there, or of an announcement."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the message of several events says beside them.
+
+    ``source`` is the process that they happened in, ``number`` that of the newest there, those counted that were
+    dropped. ``sampled`` says of how many uplinks a viewer is told of one, by its name, where that is not each of them.
+    """
+
+    source: str
+    number: int
+    sampled: Mapping[str, int] = field(default_factory=dict)
+
+
+def build_announcement_message(body: bytes) -> aio_pika.Message:
+    """Make the message of an announcement."""
+    return aio_pika.Message(body, content_type="application/json", delivery_mode=DeliveryMode.NOT_PERSISTENT)
+
+
+def build_events_message(events: Iterable[bytes], told: Told) -> aio_pika.Message:
+    """Make one message of events that are encoded already: a JSON array."""
     return aio_pika.Message(
-        body,
+        b"[%b]" % b",".join(events),
         content_type="application/json",
         delivery_mode=DeliveryMode.NOT_PERSISTENT,
-        app_id=source or None,
-        message_id=str(number),
+        app_id=told.source,
+        message_id=str(told.number),
+        headers={SAMPLED: dict(told.sampled)} if told.sampled else None,
     )
 
 
-def read_number(incoming: AbstractIncomingMessage) -> tuple[str, int] | None:
-    """Give whose event this is, and its number there; None where it does not say so."""
-    text = incoming.message_id or ""
-    return (incoming.app_id, int(text)) if incoming.app_id and text.isdecimal() else None
+def read_told(incoming: AbstractIncomingMessage) -> Told | None:
+    """Read what a message says beside its events; None where it says nothing that this version reads."""
+    number, sampled = incoming.message_id or "", incoming.headers.get(SAMPLED)
+    if not incoming.app_id or not number.isdecimal():
+        return None
+    said = sampled.items() if isinstance(sampled, dict) else ()
+    return Told(incoming.app_id, int(number), {name: one_in for name, one_in in said if isinstance(one_in, int)})

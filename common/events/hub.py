@@ -6,6 +6,7 @@ from common.events.announcement import Announcement
 from common.events.buffer import Buffer
 from common.events.engine import Events, EventTiming
 from common.events.event import Event, encode_event
+from common.events.sampling import Sampler
 from common.events.viewers import Viewers
 
 
@@ -21,6 +22,7 @@ class AlreadyWatchedError(Exception):
 class View:
     """One viewer's buffer of encoded events. ``is_read``: somebody takes from it; ``is_over``: it gets no more."""
 
+    sampler: Sampler
     buffer: Buffer[bytes] = field(default_factory=Buffer)
     is_read: bool = False
     is_over: bool = False
@@ -40,7 +42,7 @@ class EventHub(Events):
         """
         if not self._viewers.note(announcement):
             raise TooManyViewersError
-        view = self._views.setdefault(announcement.viewer, View())
+        view = self._views.setdefault(announcement.viewer, View(self._viewers.sampler_of(announcement.viewer)))
         if view.is_read:
             raise AlreadyWatchedError
         return view
@@ -55,7 +57,7 @@ class EventHub(Events):
 
     def _carry(self, event: Event) -> None:
         bare = event if event.details is None else replace(event, details=None)
-        for announcement in self._viewers.who_wants(event):
+        for announcement in self._viewers.choose(event):
             buffer = self._views[announcement.viewer].buffer
             encoded = b"" if buffer.is_full else encode_event(event if announcement.details else bare)
             buffer.offer(encoded, len(encoded))

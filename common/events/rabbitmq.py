@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -15,11 +16,11 @@ from common.events.engine import Events, EventTiming
 from common.events.event import Event, encode_event
 from common.events.exchanges import (
     EventNames,
-    build_message,
+    Told,
+    build_events_message,
     declare_exchanges,
     dropping_with,
     get_exchange,
-    route,
     subscribe,
 )
 from common.events.viewers import Viewers
@@ -30,9 +31,15 @@ from common.queue.rabbitmq.session import Session
 from common.queue.rabbitmq.timing import Timing
 from common.tls import NO_FILES, TlsFiles
 
-BURST = 50
-PAUSE_SECONDS = 0.05
-"""At most 1,000 events a second and process: nobody reads more, and each costs the pipeline processor time."""
+BURST = 250
+PAUSE_SECONDS = 0.25
+"""At most 1,000 events a second and process: nobody reads more, and each costs the pipeline processor time.
+
+A message costs ten times as much as an event in it, so that what has come within the pause leaves in one.
+"""
+
+MESSAGE_BYTES = 131_072
+"""Of the events in one message, unless a single one has more: what a viewer holds at a time is bounded by that."""
 
 MOST_ANNOUNCEMENTS = 1_000
 """That wait at the broker for a process which does not take them."""
@@ -43,7 +50,6 @@ log = structlog.get_logger()
 class _Outgoing(NamedTuple):
     """An event on its way to the broker."""
 
-    routing_key: str
     number: int
     body: bytes
 
@@ -77,10 +83,10 @@ class RabbitEvents(Events):
         self._viewers.forget_all()
 
     def _carry(self, event: Event) -> None:
-        if any(self._viewers.who_wants(event)):
+        if self._viewers.choose(event):
             body = b"" if self._buffer.is_full else encode_event(event)
             self._number += 1
-            self._buffer.offer(_Outgoing(route(event), self._number, body), len(body))
+            self._buffer.offer(_Outgoing(self._number, body), len(body))
 
     async def _keep_up(self) -> None:
         while (session := await self._link.next_session()) is not None:
@@ -122,9 +128,24 @@ class RabbitEvents(Events):
         exchange = await get_exchange(channel, self._names.events)
         while True:
             await self._buffer.wait()
-            for outgoing in self._buffer.take(BURST):
-                message = build_message(outgoing.body, source=self._source, number=outgoing.number)
+            for outgoing in _split(self._buffer.take(BURST)):
+                told = Told(self._source, outgoing[-1].number, self._viewers.list_sampled())
+                message = build_events_message((each.body for each in outgoing), told)
                 with translated("publishing events"):
-                    await exchange.publish(message, outgoing.routing_key, mandatory=False)
+                    await exchange.publish(message, "", mandatory=False)
             self._buffer.take_dropped()  # their numbers are missing, which is what tells the viewers
             await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _split(outgoing: Iterable[_Outgoing]) -> Iterator[list[_Outgoing]]:
+    """Give the events of one message after the other."""
+    together: list[_Outgoing] = []
+    size = 0
+    for each in outgoing:
+        size += len(each.body)
+        if together and size > MESSAGE_BYTES:
+            yield together
+            together, size = [], len(each.body)
+        together.append(each)
+    if together:
+        yield together

@@ -32,6 +32,9 @@ LOOK_SECONDS = 0.5
 MISSED = "missed"
 """Name of the server-sent event that says how many events were dropped; an event itself has no name."""
 
+SAMPLED = "sampled"
+"""Name of the one that says of how many uplinks the viewer is told of one, before each burst while there is more."""
+
 FindToken = Callable[[], SecretStr | None]
 """Gives the token that viewers have to show, as it is now; None: nobody may watch."""
 
@@ -106,20 +109,34 @@ class ServedEvents(EventHub):
         clock = asyncio.get_running_loop().time
         until = clock() + self._timing.announce_seconds
         yield b": watching\n\n"
+        said = 1
         while (left := until - clock()) > 0 and not health.draining and not view.is_over:
             await view.buffer.wait(min(left, LOOK_SECONDS))
             if events := view.buffer.take(BURST):
+                before, said = said, view.sampler.one_in
+                if said > 1 or before > 1:
+                    yield _encode(SAMPLED, {"one_in": said})
                 yield b"".join(b"data: %b\n\n" % event for event in events)
             if dropped := view.buffer.take_dropped():
-                yield b"event: %b\ndata: %b\n\n" % (MISSED.encode(), orjson.dumps({"events": dropped}))
+                yield _encode(MISSED, {"events": dropped})
 
 
 def _read_announcement(request: Request) -> Announcement:
     query = request.query_params
     filters = {name: query.getlist(name) for name in ("serials", "keys", "networks", "reasons")}
+    rate = query.get("uplinks_per_second", "")
     return announcement_from_document(
-        {"viewer": query.get("viewer"), "details": query.get("details") == "true", **filters}
+        {
+            "viewer": query.get("viewer"),
+            "details": query.get("details") == "true",
+            "uplinks_per_second": int(rate) if rate.isdecimal() else rate or None,
+            **filters,
+        }
     )
+
+
+def _encode(name: str, data: dict[str, int]) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps(data))
 
 
 def _digest(token: str) -> bytes:

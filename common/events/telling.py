@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -19,8 +19,16 @@ from common.serial import SerialMalformedError
 log = structlog.get_logger()
 
 
+class Owner(NamedTuple):
+    """Whose an uplink is: its key and network, by their ids, and the serial of its device. None: not known."""
+
+    key: str
+    network: str | None = None
+    serial: str | None = None
+
+
 class UplinkEvents:
-    """Tells what happens to uplinks. Ask :attr:`watched` first; telling itself never raises."""
+    """Tells what happens to uplinks. Ask :attr:`watched` and :meth:`wants` first; telling itself never raises."""
 
     def __init__(self, events: Events, directory: DirectorySource | None = None) -> None:
         self._events = events
@@ -32,6 +40,10 @@ class UplinkEvents:
         """Whether anybody watches."""
         return self._events.watched
 
+    def wants(self, uplink: Uplink) -> bool:
+        """Whether anybody may want to be told of this uplink: where more come than are used, most are left out."""
+        return self._events.wants(uplink.id)
+
     def tell(
         self,
         stage: Stage,
@@ -40,16 +52,20 @@ class UplinkEvents:
         *,
         reason: Reason | None = None,
         details: Mapping[str, Any] | None = None,
+        owner: Owner | None = None,
     ) -> None:
-        """Tell one thing about one uplink; ``details`` go to those alone who asked for them."""
+        """Tell one thing about one uplink; ``details`` go to those alone who asked for them.
+
+        ``owner`` is looked for where it is not given.
+        """
         try:
-            key, network, serial = _identify(uplink, None if self._directory is None else self._directory.current)
+            found = owner or _find_owner(uplink, None if self._directory is None else self._directory.current)
         except Exception:
             if self._log_budget.allows("event.broken"):
                 log.exception("event.broken", stage=stage, uplink_id=uplink.id)
             return
         shown = details if self._events.details_wanted else None
-        self._events.publish(Event(datetime.now(UTC), stage, uplink.id, key, network, serial, reason, facts, shown))
+        self._events.publish(Event(datetime.now(UTC), stage, uplink.id, *found, reason, facts, shown))
 
     def tell_refusal(self, key: AuthorizationKey | None, facts: Mapping[str, Any], *, reason: Reason) -> None:
         """Tell that a request was refused, and whose it was where that is known."""
@@ -64,13 +80,13 @@ class UplinkEvents:
 UNHEARD = UplinkEvents(NO_EVENTS)
 
 
-def _identify(uplink: Uplink, directory: Directory | None) -> tuple[str, str | None, str | None]:
-    """Give the key, the network and the serial of an uplink, the serial as the network writes it where it can."""
+def _find_owner(uplink: Uplink, directory: Directory | None) -> Owner:
+    """Say whose an uplink is, with the serial as the network writes it where it can."""
     key_id = uplink.envelope.key_id
     key = None if directory is None else directory.key(key_id)
     if key is None or directory is None:
-        return key_id, None, None
-    return key_id, key.network, _find_serial(uplink, key, directory)
+        return Owner(key_id)
+    return Owner(key_id, key.network, _find_serial(uplink, key, directory))
 
 
 def _find_serial(uplink: Uplink, key: AuthorizationKey, directory: Directory) -> str | None:

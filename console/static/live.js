@@ -19,12 +19,16 @@ export function followEvents(part) {
   let shown = 0; // of these, those that were there at the last drawing
   let missed = 0; // events that did not come, and whether there were others that nobody counted
   let uncounted = false;
+  let sampled = false; // whether there were uplinks of which it was told nothing, because there were so many
   let opened = null; // the uplink whose story is told
   let paused = false;
   let timer = 0;
 
   const source = new EventSource(part.dataset.live + location.search);
-  source.addEventListener("open", () => tell(paused ? "Paused" : "Watching"));
+  source.addEventListener("open", () => {
+    tell(paused ? "Paused" : "Watching");
+    noteSampled(1);
+  });
   source.addEventListener("error", () => {
     tell("Connection lost, trying again…");
     noteMissed("the connection to the console was lost", null);
@@ -34,6 +38,8 @@ export function followEvents(part) {
     const { why, events } = JSON.parse(message.data);
     noteMissed(why, events);
   });
+
+  source.addEventListener("sampled", (message) => noteSampled(JSON.parse(message.data).one_in));
 
   find("pause").addEventListener("click", () => {
     paused = !paused;
@@ -51,6 +57,12 @@ export function followEvents(part) {
     else missed += events;
     find("missed").textContent = `${describeMissed()}: ${why}.${events ? " A narrower filter helps." : ""}`;
     find("missed").hidden = false;
+  }
+
+  function noteSampled(oneIn) {
+    sampled ||= oneIn > 1;
+    find("sampled").textContent = `1 in ${oneIn.toLocaleString()} uplinks shown, each with all that happens to it: more come than anybody reads. A narrower filter helps.`;
+    find("sampled").hidden = oneIn === 1;
   }
 
   function describeMissed() {
@@ -97,25 +109,25 @@ export function followEvents(part) {
     const row = element("tr");
     row.dataset.uplink = event.uplink_id ?? "";
     stories.hold(row.dataset.uplink);
-    const cells = [makeTime(event.time), mark(event.stage), event.serial, name(event.key), name(event.network), describe(event)];
+    const opener = event.uplink_id && element("button", event.uplink_id, "link");
+    const cells = [makeTime(event.time), mark(event.stage), opener, event.serial, name(event.key), name(event.network), describe(event)];
     for (const cell of cells) row.append(element("td", cell ?? ""));
-    const last = element("td");
-    if (event.uplink_id) last.append(element("button", event.uplink_id, "link"));
-    row.append(last);
     return row;
   }
 
   rows.addEventListener("click", (click) => {
     const row = click.target.closest("button") && click.target.closest("tr");
     if (!row) return;
+    if (opened) stories.release(opened.uplink);
     opened = { uplink: row.dataset.uplink, events: 0 };
+    stories.hold(opened.uplink); // also when its rows have gone
     tellStory();
     story.querySelector("h2").focus();
   });
 
   function tellStory() {
     const events = stories.find(opened.uplink);
-    const gaps = findGaps(events, { reason, missed: describeMissed() });
+    const gaps = findGaps(events, { reason, sampled, missed: describeMissed() });
     find("story-gaps").replaceChildren(...gaps.map((gap) => element("li", gap)));
     if (events.length === opened.events) return; // whoever reads in it stays where they are
     opened.events = events.length;

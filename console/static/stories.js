@@ -4,10 +4,10 @@ const KEPT = 20_000_000; // characters of events; the stories that began first a
 
 const OVER = new Set(["posted", "set_aside", "dead"]);
 
-/** The events of each uplink. Those with a row on the page are kept as long as it is there. */
+/** The events of each uplink. Those that somebody sees on the page are held as long as that is so. */
 export class Stories {
   #stories = new Map(); // by uplink id: its events and their size, the story that began first in front
-  #rows = new Map(); // how many rows each uplink has
+  #held = new Map(); // how often each uplink is held
   #size = 0;
 
   add(event, size) {
@@ -27,20 +27,21 @@ export class Stories {
   }
 
   hold(uplink) {
-    this.#rows.set(uplink, (this.#rows.get(uplink) ?? 0) + 1);
+    this.#held.set(uplink, (this.#held.get(uplink) ?? 0) + 1);
   }
 
   release(uplink) {
-    const left = this.#rows.get(uplink) - 1;
-    if (left) this.#rows.set(uplink, left);
-    else this.#rows.delete(uplink);
+    const left = this.#held.get(uplink) - 1;
+    if (left) this.#held.set(uplink, left);
+    else this.#held.delete(uplink);
   }
 
   #forget() {
-    for (const [uplink, story] of [...this.#stories]) {
-      if (this.#size <= KEPT) return;
+    let unseen = this.#stories.size; // what is put back comes round again
+    for (const [uplink, story] of this.#stories) {
+      if (this.#size <= KEPT || unseen-- === 0) return;
       this.#stories.delete(uplink);
-      if (this.#rows.has(uplink)) this.#stories.set(uplink, story); // as if it had begun just now
+      if (this.#held.has(uplink)) this.#stories.set(uplink, story); // as if it had begun just now
       else this.#size -= story.size;
     }
   }
@@ -57,8 +58,11 @@ export function findRequest(events) {
   return found;
 }
 
-/** Say what a story leaves open, and why. ``missed``: what this page did not get, in words; empty: nothing. */
-export function findGaps(events, { reason, missed }) {
+/**
+ * Say what a story leaves open, and why. ``missed``: what this page did not get, in words; empty: nothing.
+ * ``sampled``: whether it was told of some uplinks only, for a time.
+ */
+export function findGaps(events, { reason, sampled, missed }) {
   const stages = new Set(events.map((event) => event.stage));
   const attempts = events.map((event) => event.facts.attempt).filter(Number.isInteger);
   const first = Math.min(...attempts);
@@ -67,6 +71,9 @@ export function findGaps(events, { reason, missed }) {
   else if (!stages.has("accepted")) gaps.push("That it was accepted was not seen: this page knows nothing of what was before it was opened.");
   if (!reason && first > 1 && first < Infinity) gaps.push(`Of its attempts before number ${first}, nothing was seen.`);
   if (missed) gaps.push(`${missed}: they may belong here.`);
+  if (sampled && !(stages.has("accepted") && OVER.has(events.at(-1)?.stage))) {
+    gaps.push("There were more uplinks than are shown: this one may have been left out for a time.");
+  }
   const leftOut = [...new Set(events.flatMap((event) => event.facts.left_out ?? []))];
   if (leftOut.length) gaps.push(`Left out, because it is too large for an event: ${leftOut.join(", ")}.`);
   if (!OVER.has(events.at(-1)?.stage)) gaps.push("As far as this page has seen, it is still on its way.");

@@ -21,6 +21,7 @@ def tell_console(events: Events, device: DeviceEntry, uplink_ids: Sequence[str],
     for line in lines:
         facts = {"device": device.id, "parser": line.kind, "level": line.level, "text": line.text}
         for uplink_id in uplink_ids or (None,):
-            events.publish(
-                Event(now, Stage.SAID, uplink_id, network=device.network_id, serial=device.serial, facts=facts)
-            )
+            if uplink_id is None or events.wants(uplink_id):
+                events.publish(
+                    Event(now, Stage.SAID, uplink_id, network=device.network_id, serial=device.serial, facts=facts)
+                )

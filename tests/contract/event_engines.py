@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from common.events.announcement import Announcement
-from common.events.engine import Events, EventTiming, Seen
+from common.events.engine import Events, EventTiming, Missed, Seen
 from common.events.event import Event, Stage
 from common.events.exchanges import EventNames
 from common.events.following import follow
@@ -109,5 +109,5 @@ class ServedEventEngine:
 async def without_notices(seen: AsyncIterator[Seen]) -> AsyncIterator[Seen]:
     """Give events and how many were missed, without why nothing was there to be seen at the beginning."""
     async for each in seen:
-        if isinstance(each, Event) or each.events is not None:
+        if not (isinstance(each, Missed) and each.events is None):
             yield each

@@ -1,6 +1,7 @@
 """What every engine of live events does."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -9,10 +10,11 @@ import pytest
 
 from common.events.announcement import Announcement, EventFilter
 from common.events.buffer import BUFFER_EVENTS
-from common.events.engine import Events, Missed, Seen
-from common.events.event import Event
+from common.events.engine import Events, Missed, Sampled, Seen
+from common.events.event import Event, Stage
+from common.events.sampling import is_chosen
 from common.metrics import REGISTRY
-from tests.contract.event_engines import EventEngine, RabbitEventEngine, ServedEventEngine, event
+from tests.contract.event_engines import NOON, EventEngine, RabbitEventEngine, ServedEventEngine, event
 from tests.support.waiting import eventually, take, take_one
 
 ANNA, BERT = Announcement("viewer-anna"), Announcement("viewer-bert")
@@ -114,6 +116,41 @@ async def test_a_viewer_that_is_too_slow_loses_events_and_is_told_how_many(engin
         told = await take(seen, 2)
         assert told[0] == Missed("they came too fast", flood - BUFFER_EVENTS)
         assert numbers_of(told) == [flood]
+
+
+async def test_a_viewer_is_told_of_whole_uplinks_and_of_no_more_than_it_can_use(engine: EventEngine) -> None:
+    """Two processes choose for themselves, and choose the same."""
+    limited = Announcement("viewer-anna", uplinks_per_second=20)
+    async with engine.start() as ingest, engine.start() as worker, engine.watch(limited) as seen:
+        await watched(ingest)
+        await watched(worker)
+        for number in range(400):
+            for events in (ingest, worker):
+                if events.wants(f"6a1f0c52d3b19e4477aa01c9/{number}"):
+                    events.publish(event(number))
+        for process in (ingest, worker):
+            process.publish(Event(NOON, Stage.REFUSED, None, facts={"last": True}))
+        arrived: list[Seen] = []
+        while sum(isinstance(each, Event) and each.stage is Stage.REFUSED for each in arrived) < 2:
+            arrived.append(await take_one(seen))
+    (sampled, *_) = [each for each in arrived if isinstance(each, Sampled)]
+    assert sampled.one_in > 1
+    assert not [each for each in arrived if isinstance(each, Missed)], "what is left out on purpose is not lost"
+    told = Counter(each.uplink_id for each in arrived if isinstance(each, Event) and each.uplink_id)
+    assert set(told.values()) == {2}, "each with its whole story"
+    assert all(is_chosen(str(uplink_id), sampled.one_in) for uplink_id in told)
+    assert 0 < len(told) < 100
+
+
+async def test_what_one_viewer_cannot_use_another_is_told(engine: EventEngine) -> None:
+    limited = Announcement("viewer-anna", uplinks_per_second=1)
+    async with engine.start() as events, engine.watch(limited) as hers, engine.watch(BERT) as his:
+        await eventually(lambda: REGISTRY.get_sample_value("sluice_event_viewers") == 2)
+        for number in range(100):
+            assert events.wants(f"6a1f0c52d3b19e4477aa01c9/{number}")
+            events.publish(event(number))
+        assert numbers_of(await take(his, 100)) == list(range(100))
+        assert any(isinstance(each, Sampled) for each in await take(hers, 2))
 
 
 async def test_a_viewer_that_vanishes_is_forgotten(engine: EventEngine) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from common.events.announcement import Announcement
 from common.events.engine import Events, Missed, Seen
-from common.events.event import Event
+from common.events.event import Event, encode_event
 from common.events.exchanges import EventNames
 from common.events.rabbitmq import RabbitEvents
 from tests.contract.event_engines import RabbitEventEngine, event
@@ -66,6 +66,7 @@ async def test_a_viewer_whose_connection_breaks_goes_on_seeing(
             await proxy.cut()
             while isinstance(told := await take_one(seen), Event):
                 pass
+            assert isinstance(told, Missed)
             assert told.events is None
             await tell_until_seen(events, seen)
 
@@ -111,15 +112,17 @@ async def test_telling_returns_at_once_while_the_broker_takes_nothing(
 async def test_a_viewer_that_takes_nothing_loses_the_oldest_at_the_broker(
     engine: RabbitEventEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("common.events.rabbitmq_viewing.QUEUE_EVENTS", 50)
-    monkeypatch.setattr("common.events.rabbitmq_viewing.PREFETCH", 10)
+    monkeypatch.setattr("common.events.rabbitmq_viewing.QUEUE_MESSAGES", 5)
+    monkeypatch.setattr("common.events.rabbitmq_viewing.PREFETCH", 1)
+    monkeypatch.setattr("common.events.rabbitmq.BURST", 10)
+    monkeypatch.setattr("common.events.rabbitmq.PAUSE_SECONDS", 0.01)
     monkeypatch.setattr("common.events.viewing.WAITING", 10)
     async with engine.start() as events, engine.watch(ANNA) as seen:
         await eventually(lambda: events.watched)
         for number in range(500):
             events.publish(event(number))
         assert isinstance(events, RabbitEvents)
-        await eventually(lambda: not events.waiting)  # so most of them are at the broker, which keeps fifty
+        await eventually(lambda: not events.waiting)  # so most of them are at the broker, which keeps five messages
         arrived = [await take_one(seen)]
         while not (isinstance(arrived[-1], Event) and arrived[-1].facts["number"] == 499):
             arrived.append(await take_one(seen))
@@ -129,6 +132,38 @@ async def test_a_viewer_that_takes_nothing_loses_the_oldest_at_the_broker(
         assert (shown[0], shown[-1]) == (0, 499)
         assert missed + len(shown) == 500
         assert missed > 0
+
+
+@pytest.mark.parametrize(("most_bytes", "messages"), [(131_072, 1), (1_000, 30)])
+async def test_what_comes_together_leaves_in_one_message_of_a_bounded_size(
+    engine: RabbitEventEngine, monkeypatch: pytest.MonkeyPatch, most_bytes: int, messages: int
+) -> None:
+    monkeypatch.setattr("common.events.rabbitmq.MESSAGE_BYTES", most_bytes)
+    async with engine.start() as events, engine.watch(Announcement("viewer-anna", details=True)) as seen:
+        await eventually(lambda: events.watched)
+        async with await aio_pika.connect(engine.url) as connection, connection.channel() as channel:
+            queue = await channel.declare_queue(exclusive=True)
+            await queue.bind(engine.names.events)
+            for number in range(30):
+                events.publish(event(number, text="x" * 900))
+            assert [await next_number(seen) for _ in range(30)] == list(range(30))
+            declared = await channel.declare_queue(queue.name, passive=True)
+            assert declared.declaration_result.message_count == messages
+
+
+async def test_what_a_viewer_cannot_read_takes_nothing_else_with_it(engine: RabbitEventEngine) -> None:
+    async with engine.start() as events, engine.watch(ANNA) as seen:
+        await eventually(lambda: events.watched)
+        async with await aio_pika.connect(engine.url) as connection, connection.channel() as channel:
+            exchange = await channel.get_exchange(engine.names.events)
+            for body in (
+                b"[%b,{},%b]" % (encode_event(event(1)), encode_event(event(2))),
+                b"{",
+                encode_event(event(3)),
+            ):
+                await exchange.publish(aio_pika.Message(body), "", mandatory=False)
+        arrived = [await take_one(seen) for _ in range(5)]
+        assert [each.facts["number"] if isinstance(each, Event) else None for each in arrived] == [1, None, 2, None, 3]
 
 
 async def test_the_queue_of_a_viewer_is_gone_with_it(engine: RabbitEventEngine, amqp_url: str, prefix: str) -> None:

@@ -9,7 +9,7 @@ from cli.main import app
 from cli.tail import UplinkFilter, _explain
 from cli.tail_source import TailError, _list_urls, open_seen
 from common.events.announcement import Announcement
-from common.events.engine import Missed
+from common.events.engine import Missed, Sampled
 from common.reason import Reason
 from common.settings import Settings
 from tests.unit.common.events.test_event import EVENT
@@ -63,6 +63,8 @@ def test_what_was_not_seen_is_said() -> None:
     assert _explain(Missed("they came too fast", 1)) == "1 event not shown: they came too fast"
     assert _explain(Missed("they came too fast", 1_200)) == "1,200 events not shown: they came too fast"
     assert "refused" in _explain(Missed("connection refused"))
+    assert _explain(Sampled(4)) == "1 in 4 uplinks is shown from here on"
+    assert _explain(Sampled(1)) == "every uplink is shown again"
 
 
 def test_a_reason_that_does_not_exist_is_a_usage_error() -> None:

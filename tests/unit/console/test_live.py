@@ -9,11 +9,11 @@ import orjson
 import pytest
 
 from common.events.announcement import Announcement, EventFilter
-from common.events.engine import Missed, Seen
+from common.events.engine import Missed, Sampled, Seen
 from common.events.event import Event, Stage
 from common.reason import Reason
 from console import live as console_live
-from console.live import WatchError
+from console.live import UPLINKS_PER_SECOND, WatchError
 from console.service import Console
 from registry.first_start import FirstStart
 from tests.unit.console.browser import Browser
@@ -44,18 +44,20 @@ async def test_events_come_as_they_happen_with_what_was_missed(browser: Browser,
     watched.seen = [
         build_event(facts={"uplinks": 1}, details={"item": {"serial": "<b>"}}),
         Missed("they came too fast", 3),
+        Sampled(4),
         build_event(Stage.DEAD, reason=Reason.SERIAL_UNKNOWN),
     ]
     response = await browser.client.get("/live/events")
     assert response.headers["Content-Type"].startswith("text/event-stream")
     assert response.headers["Cache-Control"] == "no-store"
-    (first, accepted), (second, missed), (third, dead) = read_stream(response.text)
-    assert (first, second, third) == ("uplink", "missed", "uplink")
+    (first, accepted), (second, missed), (third, sampled), (fourth, dead) = read_stream(response.text)
+    assert (first, second, third, fourth) == ("uplink", "missed", "sampled", "uplink")
     assert (accepted["stage"], accepted["facts"], accepted["details"]) == (
         "accepted", {"uplinks": 1}, {"item": {"serial": "<b>"}}
     )  # fmt: skip
     assert accepted["time"] == "2026-11-21T12:00:00Z"
     assert missed == {"why": "they came too fast", "events": 3}
+    assert sampled == {"one_in": 4}
     assert dead["reason"] == "serial_unknown"
 
 
@@ -69,6 +71,7 @@ async def test_a_filter_goes_to_where_events_are_made(browser: Browser, watched:
         frozenset({"A1"}), frozenset({"factory"}), frozenset({"plain"}), frozenset({"serial_unknown"})
     )
     assert announcement.details
+    assert announcement.uplinks_per_second == UPLINKS_PER_SECOND
 
 
 async def test_what_comes_together_is_written_at_once(

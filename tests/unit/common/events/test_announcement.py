@@ -17,7 +17,10 @@ from tests.unit.common.events.test_event import EVENT
 
 EVERYTHING = EventFilter()
 ANNOUNCEMENT = Announcement(
-    "tail-4711-0a1b2c3d", EventFilter(frozenset({"AA", "BB"}), frozenset({"factory"})), details=True
+    "tail-4711-0a1b2c3d",
+    EventFilter(frozenset({"AA", "BB"}), frozenset({"factory"})),
+    details=True,
+    uplinks_per_second=50,
 )
 
 
@@ -68,6 +71,9 @@ def test_an_announcement_comes_out_as_it_went_in() -> None:
         {"serials": "AA"},
         {"serials": None},
         {"keys": [1]},
+        {"uplinks_per_second": 0},
+        {"uplinks_per_second": "50"},
+        {"uplinks_per_second": True},
         {"networks": ["n"] * (MOST_VALUES + 1)},
     ],
 )

@@ -1,6 +1,7 @@
 """``GET /events``: for whom it is, and how a stream ends."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from common.events.announcement import Announcement
 from common.events.engine import EventTiming
 from common.events.event_token import EventTokenError, find_token, make_token
 from common.events.streaming import ServedEvents
@@ -84,6 +86,24 @@ async def test_filters_are_parameters(client: httpx.AsyncClient, events: ServedE
 @pytest.mark.parametrize("parameters", [{}, {"viewer": "x"}, {"viewer": "../../../etc"}])
 async def test_a_viewer_has_to_say_who_it_is(client: httpx.AsyncClient, parameters: dict[str, str]) -> None:
     assert (await client.get("/events", params=parameters)).status_code == 400
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "many", "1.5"])
+async def test_how_many_uplinks_a_viewer_can_use_has_to_be_a_count(client: httpx.AsyncClient, rate: str) -> None:
+    answer = await client.get("/events", params={**VIEWER, "uplinks_per_second": rate})
+    assert (answer.status_code, "uplinks_per_second" in answer.json()["message"]) == (400, True)
+
+
+async def test_a_stream_says_of_how_many_uplinks_one_is_told(client: httpx.AsyncClient, events: ServedEvents) -> None:
+    limited = {**VIEWER, "uplinks_per_second": "4"}
+    await client.get("/events", params=limited)
+    for number in range(200):
+        events.publish(replace(EVENT, uplink_id=f"6a1f0c52d3b19e4477aa01c9/{number}"))
+    text = (await client.get("/events", params=limited)).text
+    one_in = events.view(Announcement(VIEWER["viewer"], uplinks_per_second=4)).sampler.one_in
+    assert one_in > 1
+    assert f'event: sampled\ndata: {{"one_in":{one_in}}}\n\n' in text
+    assert text.count("serial_unknown") < 100
 
 
 async def test_nothing_but_get_is_allowed(client: httpx.AsyncClient) -> None:

@@ -15,7 +15,7 @@ def announce(name: str = "viewer-1", *, details: bool = False) -> Announcement:
 
 async def test_nobody_watches_at_first() -> None:
     viewers = Viewers(LONG)
-    assert (viewers.watched, viewers.details_wanted, list(viewers.who_wants(EVENT))) == (False, False, [])
+    assert (viewers.watched, viewers.details_wanted, viewers.choose(EVENT)) == (False, False, [])
 
 
 async def test_a_viewer_is_forgotten_when_it_no_longer_announces_itself() -> None:
@@ -40,9 +40,44 @@ async def test_details_are_wanted_as_long_as_one_who_asked_is_there() -> None:
 async def test_the_newest_announcement_of_a_viewer_counts() -> None:
     viewers = Viewers(LONG)
     viewers.note(Announcement("viewer-1", EventFilter(keys=frozenset({"another"}))))
-    assert not list(viewers.who_wants(EVENT))
+    assert not viewers.choose(EVENT)
     viewers.note(announce())
-    assert [each.viewer for each in viewers.who_wants(EVENT)] == ["viewer-1"]
+    assert [each.viewer for each in viewers.choose(EVENT)] == ["viewer-1"]
+
+
+async def test_whoever_can_use_most_uplinks_decides_how_many_are_told() -> None:
+    viewers = Viewers(LONG)
+    viewers.note(Announcement("viewer-1", uplinks_per_second=1))
+    for _ in range(3):
+        viewers.choose(EVENT)
+    assert viewers.one_in > 1
+    assert viewers.list_sampled() == {"viewer-1": viewers.one_in}
+    viewers.note(announce("viewer-2"))
+    assert viewers.one_in == 1
+    viewers.forget("viewer-2")
+    assert viewers.one_in > 1
+    viewers.forget_all()
+    assert viewers.one_in == 1
+
+
+async def test_what_does_not_fit_a_viewer_is_nothing_that_it_is_told() -> None:
+    viewers = Viewers(LONG)
+    viewers.note(Announcement("viewer-1", EventFilter(keys=frozenset({"another"})), uplinks_per_second=1))
+    for _ in range(100):
+        viewers.choose(EVENT)
+    assert viewers.one_in == 1
+
+
+async def test_a_viewer_that_announces_itself_again_keeps_its_choice() -> None:
+    viewers = Viewers(LONG)
+    once = Announcement("viewer-1", uplinks_per_second=1)
+    viewers.note(once)
+    for _ in range(3):
+        viewers.choose(EVENT)
+    before = viewers.one_in
+    viewers.note(once)
+    assert viewers.one_in == before > 1
+    viewers.forget_all()
 
 
 async def test_so_many_viewers_are_heard_and_no_more() -> None:

@@ -1,0 +1,109 @@
+"""Which uplinks a viewer is told of when there are more than it can use: one in so many, with everything of each.
+
+An uplink is chosen by its id alone, and one in eight is part of one in four: so processes that choose for themselves
+choose the same uplinks, as far as the strictest of them goes.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from zlib import crc32
+
+from common.events.event import Event, Stage
+
+MOST_ONE_IN = 65_536
+
+SLACK = 1.25
+"""So many times its rate a viewer gets in a second before any uplink is left out: what was held up comes at once."""
+
+WINDOW_SECONDS = 1.0
+
+HEARD_SECONDS = 10.0
+"""How long what a process said of its choice counts: one that leaves out uplinks has something to tell every second."""
+
+
+def is_chosen(uplink_id: str, one_in: int) -> bool:
+    """Whether this uplink is among one in so many, a power of two."""
+    return not crc32(uplink_id.encode()) & (one_in - 1)
+
+
+def is_sampled(event: Event, one_in: int) -> bool:
+    """Whether an event is about a chosen uplink; one about no uplink that is known always counts as one."""
+    if one_in == 1 or event.uplink_id is None or (event.stage is Stage.DEAD and event.key is None):
+        return True
+    return is_chosen(event.uplink_id, one_in)
+
+
+class Sampler:
+    """Says for one viewer which part of the uplinks it is told of, so that at most ``most`` a second are told.
+
+    A half is chosen of those that were chosen as soon as too many were told, and a quarter where that took less than
+    half a second; twice as many after each second in which at most a quarter of ``most`` was told. That is far apart
+    on purpose, for each change cuts stories. An uplink is counted once, however many stages it goes through here.
+    ``changed`` is called after each change; ``most`` None: all are told.
+    """
+
+    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+        self.most: int | None = None
+        self.one_in = 1
+        self._changed = changed
+        self._told: Counter[Stage] = Counter()
+        self._window: asyncio.TimerHandle | None = None
+
+    def note(self, event: Event) -> None:
+        """Note that an event was told."""
+        if self.most is None or event.uplink_id is None:
+            return
+        if self._window is None:
+            self._begin_window()
+        self._told[event.stage] += 1
+        if self._told[event.stage] > self.most * (SLACK if self.one_in == 1 else 1):
+            self._choose(min(self.one_in * (4 if self._is_young() else 2), MOST_ONE_IN))
+
+    def close(self) -> None:
+        """Count no more."""
+        if self._window is not None:
+            self._window.cancel()
+            self._window = None
+
+    def _begin_window(self) -> None:
+        self.close()
+        self._told.clear()
+        self._window = asyncio.get_running_loop().call_later(WINDOW_SECONDS, self._end_window)
+
+    def _is_young(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        return self._window is not None and self._window.when() - now > WINDOW_SECONDS / 2
+
+    def _end_window(self) -> None:
+        self._window = None
+        if self.one_in == 1:
+            return
+        if self.most is None or 4 * max(self._told.values(), default=0) <= self.most:
+            self._choose(self.one_in // 2)
+        else:
+            self._begin_window()
+
+    def _choose(self, one_in: int) -> None:
+        self.one_in = one_in
+        self._begin_window()
+        self._changed()
+
+
+class Samples:
+    """What each process said of how many uplinks it tells a viewer of one; the viewer shows what all of them chose."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._heard: dict[str, tuple[int, float]] = {}
+        self.one_in = 1
+        """Of the strictest process."""
+
+    def note(self, source: str, one_in: int) -> bool:
+        """Hear a process; says whether :attr:`one_in` is another one now."""
+        now = self._clock()
+        self._heard[source] = one_in, now
+        self._heard = {each: said for each, said in self._heard.items() if now - said[1] < HEARD_SECONDS}
+        before, self.one_in = self.one_in, max(each for each, _ in self._heard.values())
+        return self.one_in != before
