@@ -3,9 +3,8 @@
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import orjson
@@ -13,7 +12,7 @@ import orjson
 from common.directory.model import AuthorizationKey
 from common.envelope import Envelope, Item, Query
 from common.fields.field_map import FieldMap
-from common.fields.finding import Missing, find_serial, find_set_aside
+from common.fields.finding import Missing, bears_serial, find_serial, find_set_aside
 from common.reason import Reason
 from ingest.refusal import RefusedError
 
@@ -30,14 +29,15 @@ QUERY_BYTES = 8_192
 QUERY_PARAMETERS = 100
 """The query is the fallback of every item and travels with each of their dead letters, so it may not be large."""
 
+JSON = "application/json"
+
 TRACE_HEADERS = (b"traceparent", b"tracestate")
 
 TRACE_BYTES = 512
 """What W3C asks everybody to carry at least; a larger trace is dropped, the uplinks are not."""
 
 
-@dataclass(frozen=True, slots=True)
-class UplinkBatch:
+class UplinkBatch(NamedTuple):
     """The uplinks of one HTTP request, accepted or refused as one."""
 
     key: AuthorizationKey
@@ -74,8 +74,10 @@ def parse_query(query_string: bytes) -> dict[str, str | list[str]]:
 
 def check_content_type(content_type: str, body: bytes) -> None:
     """Refuse (415) a body that does not say it is JSON. Without a body the type says nothing."""
+    if content_type == JSON or not body:
+        return
     media_type = content_type.partition(";")[0].strip().lower()
-    if body and media_type != "application/json":
+    if media_type != JSON:
         raise RefusedError(
             Reason.CONTENT_TYPE_UNSUPPORTED,
             f"Content-Type must be application/json, not {media_type[:80] or 'missing'!r}",
@@ -144,6 +146,8 @@ def choose_group(key: AuthorizationKey, idempotency_key: str | None, body: bytes
 
 def read_trace(headers: Mapping[bytes, bytes]) -> dict[str, str] | None:
     """Give the W3C trace context that the sender passed on, or None."""
+    if TRACE_HEADERS[0] not in headers:  # the other one says nothing without it
+        return None
     trace = {
         name.decode(): headers[name].decode("latin-1")
         for name in TRACE_HEADERS
@@ -176,7 +180,8 @@ def _check_items(items: Sequence[tuple[int, Item]], query: Query, field_map: Fie
     missing = [
         (index, found)
         for index, item in items
-        if isinstance(found := find_serial(field_map, item, query), Missing)
+        if not bears_serial(field_map, item)  # nearly every item, and a batch has many
+        and isinstance(found := find_serial(field_map, item, query), Missing)
         and find_set_aside(field_map, item, query) is None
     ]
     if missing:

@@ -34,11 +34,19 @@ class ResolvedUplink:
     device_token: DeviceToken
 
 
+DOUBTED_AFTER_SECONDS = 5.0
+"""So long a remembered "unknown" holds for an uplink that was tried before.
+
+It was probably replayed because its device has been created since; a replay of many asks once per device all the same.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class UnknownDevice:
     """The downstream's answer that it has no such device, remembered for a short while."""
 
     detail: str
+    asked_at: float
 
 
 _Question: TypeAlias = tuple[str, str, Serial]
@@ -69,6 +77,7 @@ class Resolver:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ask = ask
+        self._clock = clock
         self._flights: dict[_Question, asyncio.Task[_Answer]] = {}
         self.refusals = Refusals(clock)
         """The keys whose uplinks are held back, because the downstream refuses their credentials."""
@@ -80,7 +89,7 @@ class Resolver:
 
     async def resolve_all(self, mapped: Sequence[MappedUplink]) -> tuple[list[ResolvedUplink], list[Unresolved]]:
         """Resolve each uplink; those of one device ask once. What cannot be resolved stops no other."""
-        remembered = [self._cache.get(_question_of(uplink)) for uplink in mapped]
+        remembered = [self._recall(uplink) for uplink in mapped]
         # A task for each uplink would cost more than looking at what is remembered, which is nearly always all of it.
         asked = [self.resolve(uplink) for uplink, answer in zip(mapped, remembered, strict=True) if answer is None]
         answers = iter(await asyncio.gather(*asked) if asked else ())
@@ -106,11 +115,17 @@ class Resolver:
         if self._cache.get(question) == refused:
             self._cache.pop(question, None)
 
+    def _recall(self, mapped: MappedUplink) -> _Answer | None:
+        answer = self._cache.get(_question_of(mapped))
+        if isinstance(answer, UnknownDevice) and mapped.uplink.envelope.first_seen is not None:
+            return answer if self._clock() < answer.asked_at + DOUBTED_AFTER_SECONDS else None
+        return answer
+
     async def _find(self, mapped: MappedUplink) -> _Answer:
-        question = _question_of(mapped)
-        answer = self._cache.get(question)
+        answer = self._recall(mapped)
         if answer is not None:
             return answer
+        question = _question_of(mapped)
         flight = self._flights.get(question)
         if flight is None:
             if self.refusals.hold(question[:2]):
@@ -128,7 +143,7 @@ class Resolver:
             self.refusals.add(question[:2], mapped.key.id)
             raise
         except RejectedError as error:
-            answer = UnknownDevice(str(error))
+            answer = UnknownDevice(str(error), self._clock())
         self.refusals.lift(question[:2], mapped.key.id)
         self._cache[question] = answer
         return answer

@@ -74,6 +74,16 @@ def find_serial(field_map: FieldMap, item: Item, query: Query) -> Found[str] | M
     return found
 
 
+def bears_serial(field_map: FieldMap, item: Item) -> bool:
+    """Whether the body surely holds a serial; False where :func:`find_serial` has to say. It makes nothing."""
+    if field_map.serial is not None or not isinstance(item, dict):
+        return False
+    for key in SERIAL.candidates[tuple(item)]:  # noqa: SIM110 - `any` would make a generator for each item
+        if read_serial(item[key]) is not None:
+            return True
+    return False
+
+
 def find_payload(field_map: FieldMap, item: Item, query: Query) -> Found[str] | Missing:
     """Find the payload, as it came."""
     return _find(PAYLOAD, read_payload, field_map.payload, item, query)

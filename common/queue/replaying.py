@@ -35,7 +35,7 @@ def plan_replay(letter: DeadLetter, now: datetime) -> Replay:
 def _renew(envelope: Envelope) -> Message:
     """Start the attempts afresh, with the whole ladder before them.
 
-    ``first_seen`` stays: nothing is decided by it, and it tells how long the uplink has been on its way.
+    ``first_seen`` stays: it tells how long the uplink has been on its way, and the resolver that it was tried before.
     """
     return Message(encode_frame([replace(envelope, attempt=1)]), len(envelope.items))
 

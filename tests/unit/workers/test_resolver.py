@@ -1,5 +1,6 @@
 import asyncio
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -102,6 +103,22 @@ async def test_an_unknown_serial_is_dead_and_remembered_for_a_shorter_time(
         assert "'A'" in outcome.detail
         assert "Device Not Found" in outcome.detail
     clock.now = 61
+    assert isinstance(await resolver.resolve(build_mapped(serial="A")), ResolvedUplink)
+
+
+async def test_an_uplink_that_was_tried_before_does_not_trust_an_unknown_for_long(
+    resolver: Resolver, downstream: Downstream, clock: Clock
+) -> None:
+    """Its letter was replayed, because the device has been created meanwhile."""
+    downstream.errors = [RejectedError("404: Device Not Found")]
+    await resolver.resolve(build_mapped(serial="A"))
+    envelope = replace(build_uplinks(1)[0].envelope, first_seen=datetime.now(UTC))
+    replayed = build_mapped(envelope.uplinks()[0], serial="A")
+    clock.now = 4
+    assert isinstance(await resolver.resolve(replayed), DeadLettered)
+    clock.now = 6
+    assert isinstance(await resolver.resolve(build_mapped(serial="A")), DeadLettered)
+    assert isinstance((await resolver.resolve_all([replayed]))[0][0], ResolvedUplink)
     assert isinstance(await resolver.resolve(build_mapped(serial="A")), ResolvedUplink)
 
 

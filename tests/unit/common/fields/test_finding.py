@@ -12,6 +12,7 @@ from common.fields.field_map import FieldMap, parse_field_map
 from common.fields.finding import (
     Found,
     Missing,
+    bears_serial,
     find_payload,
     find_payload_encoding,
     find_port,
@@ -51,7 +52,9 @@ ARRIVED_AT = datetime(2026, 11, 21, 1, 23, 45, tzinfo=UTC)
 def test_a_serial_is_found_by_its_path_or_a_common_name_in_the_body_and_then_in_the_query(
     text: str, item: Item, query: Query, found: Found[str]
 ) -> None:
-    assert find_serial(parse_field_map(text), item, query) == found
+    field_map = parse_field_map(text)
+    assert find_serial(field_map, item, query) == found
+    assert bears_serial(field_map, item) == (field_map.serial is None and not found.in_query)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +74,7 @@ def test_a_serial_is_a_string_or_an_integer(value: object, serial: str) -> None:
 @pytest.mark.parametrize("value", [None, "", " \t", True, False, 1.5, 1e22, 2**64, {}, {"a": 1}, [], ["S"]])
 def test_anything_else_is_no_serial(value: object) -> None:
     assert isinstance(find_serial(FieldMap(), {"serial": value}, {}), Missing)
+    assert not bears_serial(FieldMap(), {"serial": value})
     assert isinstance(find_serial(FieldMap(serial=("a", "b")), {"a": {"b": value}}, {}), Missing)
 
 
