@@ -15,6 +15,7 @@ from cli.diagnostics import Diagnostic, Severity, count_mistakes, diagnostics_to
 from cli.directory import read_directory
 from cli.flags import AsJson, Switch
 from cli.terminal import print_document
+from common.directory.file import PLACE_REMEDY
 from common.directory.problems import DirectoryError
 from common.logs import configure_logs
 from common.settings import Settings
@@ -78,8 +79,7 @@ def _read(file: Path) -> bytes | None:
 def _check_file(settings: Settings, content: bytes | None) -> list[Diagnostic]:
     file = settings.directory_file
     if content is None:
-        message = "cannot be read; put the file there, or name another in SLUICE_DIRECTORY"
-        return [Diagnostic(Severity.MISTAKE, str(file), message)]
+        return [Diagnostic(Severity.MISTAKE, str(file), f"cannot be read; {PLACE_REMEDY}")]
     return check_file(file, content, os.environ, settings.downstream)
 
 

@@ -12,6 +12,7 @@ from cli.diagnostics import Diagnostic, Severity
 from cli.registry_access import RegistryAccess
 from common.settings import Settings
 from common.tls import NO_FILES, ServerTls, TlsError, create_client_context
+from common.validation import describe_error
 
 PREFIX = "SLUICE_"
 
@@ -44,7 +45,9 @@ def check_settings(environ: Mapping[str, str], flags: Mapping[str, Any], *, refe
     try:
         settings = Settings(**flags)
     except ValidationError as error:
-        broken = {str(each["loc"][0]): each["msg"] for each in error.errors(include_input=False, include_url=False)}
+        broken = {
+            str(each["loc"][0]): describe_error(each) for each in error.errors(include_input=False, include_url=False)
+        }
         diagnostics += [_mistake(PREFIX + name.upper(), message) for name, message in broken.items()]
         usable = {name: Settings.model_fields[name].default for name in broken}
         settings = Settings(**{**flags, **usable})

@@ -11,8 +11,8 @@ from functools import partial
 import httpx
 
 from cli.console_explaining import explain_sample
-from cli.directory import read_directory
-from cli.tail_source import TailError, open_seen
+from cli.directory import find_directory_file, read_directory
+from cli.tail_source import TailError, list_urls, open_seen
 from common.directory.model import Directory
 from common.directory.problems import DirectoryError
 from common.directory.source import DirectorySource
@@ -87,13 +87,6 @@ def create_inner_neighbours(
     )
 
 
-def find_directory_file(settings: Settings) -> str | None:
-    """Give the file that is the directory where there is no registry: there is the one, and the other is not named."""
-    if settings.directory_url is not None or "registry_url" in settings.model_fields_set:
-        return None
-    return settings.directory if settings.directory_file.exists() else None
-
-
 def find_registry_url(settings: Settings) -> str:
     """Give the registry that is named, as one or as the directory."""
     named = "registry_url" in settings.model_fields_set
@@ -103,10 +96,7 @@ def find_registry_url(settings: Settings) -> str:
 def list_processes(settings: Settings) -> list[str]:
     """Give the processes that the settings name, else the ports that they give the roles, on this machine."""
     named = [url.strip().rstrip("/") for url in settings.console_processes.split(",") if url.strip()]
-    if named:
-        return named
-    ports = (settings.ingest_port, settings.worker_port, settings.registry_port)
-    return [settings.url_of(port) for port in ports if port]
+    return named or list_urls(settings)
 
 
 async def find_addresses(host: str) -> list[str]:

@@ -14,7 +14,7 @@ from rich.prompt import Confirm
 
 from cli.dead_filter import LetterFilter
 from cli.dead_selection import DeadLetterRequest, NotDoneError, choose_letters
-from cli.dead_story import letter_to_document, story_to_document, tabulate_counts, tabulate_letters, tell_story
+from cli.dead_story import letter_to_document, show_letters, story_to_document, tabulate_counts, tell_story
 from cli.deployment import Deployment
 from cli.flags import AsJson, Switch
 from cli.terminal import fail, print_line, say
@@ -117,7 +117,8 @@ async def _list(request: DeadLetterRequest, limit: int | None, *, as_json: bool)
             await _print_lines(letters, letter_to_document, limit)
         else:
             shown = await _take(letters, TABLE_ROWS if limit is None else limit)
-            Console().print(tabulate_letters(shown, selection.by_reason))
+            console = Console()
+            console.print(show_letters(shown, selection.by_reason, columns=console.width))
     if limit is None or not as_json:
         _refuse_missing(selection.missing)
 

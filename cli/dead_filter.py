@@ -54,10 +54,10 @@ class LetterFilter:
         ),
     ] = ()
     key: Annotated[tuple[str, ...], Several] = ()
-    """Id of the authorization key that they came with."""
+    """Name or id of the authorization key that they came with."""
 
     network: Annotated[tuple[str, ...], Several] = ()
-    """Network of their key, by the directory as it is today."""
+    """Name or id of the network of their key, by the directory as it is today."""
 
     serial: Annotated[tuple[str, ...], Several] = ()
     """Serial of their device, as the key's map finds it today, as sent or as its network writes it."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from cli.dead_filter import LetterFilter
@@ -13,6 +13,7 @@ from cli.queue import open_settings_queue
 from cli.terminal import say
 from common.dead_letter import LetterId
 from common.directory.model import Directory
+from common.directory.naming import NotIdentifiedError, UnknownNameError, identify_key, identify_network
 from common.directory.problems import DirectoryError
 from common.letter_selection import LetterSelection
 from common.queue.protocol import Queue
@@ -37,34 +38,54 @@ class DeadLetterRequest:
         return open_settings_queue(self._settings, "dead", existing_only=True)
 
     async def select(self) -> LetterSelection:
-        """Give the selection. Raises :class:`NotDoneError` when it needs a directory that cannot be read."""
-        directory = None
-        if self.letter_filter.network:
-            directory = await self._require_networks()
-        elif self.letter_filter.serial:
-            directory = await self._prefer_directory()
-        return LetterSelection(frozenset(self.uplink_ids), self.letter_filter, directory, datetime.now(UTC))
+        """Give the selection, with the ids of the keys and networks that are named.
+
+        Raises :class:`NotDoneError` when it needs a directory that cannot be read, or does not know what is named.
+        """
+        wanted, directory = self.letter_filter, None
+        if wanted.key or wanted.network or wanted.serial:
+            directory = await self._find_directory()
+        if directory is not None:
+            wanted = self._identify(directory)
+        return LetterSelection(frozenset(self.uplink_ids), wanted, directory, datetime.now(UTC))
 
     async def read_directory(self) -> Directory:
         """Read the directory as it is today. Raises :class:`DirectoryError` and :class:`TlsError`."""
         return await read_directory(self._settings)
 
-    async def _require_networks(self) -> Directory:
-        try:
-            directory = await self.read_directory()
-        except (DirectoryError, TlsError) as error:
-            raise NotDoneError(f"--network needs the directory, which cannot be read: {error}") from error
-        if unknown := [name for name in self.letter_filter.network if directory.network(name) is None]:
-            known = ", ".join(sorted(network.id for network in directory.networks)) or "none"
-            raise NotDoneError(f"the directory has no network {unknown[0]!r}; it has {known}")
-        return directory
-
-    async def _prefer_directory(self) -> Directory | None:
+    async def _find_directory(self) -> Directory | None:
+        """Read the directory; where that cannot be done, only networks cannot do without."""
         try:
             return await self.read_directory()
         except (DirectoryError, TlsError) as error:
-            say(f"serials are looked for under their common names, for want of a map: {error}")
+            if self.letter_filter.network:
+                raise NotDoneError(f"--network needs the directory, which cannot be read: {error}") from error
+            if self.letter_filter.key:
+                say("--key is taken for an id, for want of a directory that has names")
+            if self.letter_filter.serial:
+                say("serials are looked for under their common names, for want of a map")
+            say(error)
             return None
+
+    def _identify(self, directory: Directory) -> LetterFilter:
+        wanted = self.letter_filter
+        try:
+            networks = tuple(identify_network(directory, called).id for called in wanted.network)
+            return replace(
+                wanted, key=tuple(_find_key_id(directory, called) for called in wanted.key), network=networks
+            )
+        except NotIdentifiedError as error:
+            raise NotDoneError(str(error)) from error
+
+
+def _find_key_id(directory: Directory, called: str) -> str:
+    """Give the id of a key. The letters of one that was removed are still there, and know it by its id alone."""
+    try:
+        return identify_key(directory, called).id
+    except UnknownNameError as error:
+        say(error)
+        say("the letters of a key that was removed are found by its id")
+        return called
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +16,9 @@ from common.directory.model import Directory
 from common.letter_selection import find_key, read_serial
 from common.reason import Reason
 from common.remedy import find_remedy
+
+TABLE_COLUMNS = 120
+"""Of a terminal, from which on a row of the table has room: an uplink id has 26 characters, a registry's key 24."""
 
 DETAIL_CHARACTERS = 80
 """How much of a letter's detail a row shows; ``show`` and ``--json`` have all of it."""
@@ -38,16 +42,35 @@ def story_to_document(letter: DeadLetter, directory: Directory | None) -> dict[s
     }
 
 
-def tabulate_letters(letters: Sequence[DeadLetter], by_reason: Mapping[Reason, int]) -> Table:
-    """Show one letter a row, of all those that ``by_reason`` counts.
+def show_letters(letters: Sequence[DeadLetter], by_reason: Mapping[Reason, int], *, columns: int) -> RenderableType:
+    """Show these letters, of all those that ``by_reason`` counts, on a terminal of so many columns.
 
     What a device sent is kept from being taken for markup or for terminal codes.
     """
     total = sum(by_reason.values())
     shown = "" if len(letters) == total else f", the first {len(letters):,} are shown"
-    reasons = ", ".join(f"{reason} {count:,}" for reason, count in _sort_counts(by_reason))
-    table = Table(title=f"dead letters: {total:,}{shown}", caption=reasons, caption_justify="left")
-    table.add_column("uplink id", no_wrap=True)  # to be copied whole, however narrow the terminal
+    title = Text(f"dead letters: {total:,}{shown}", style="italic")
+    reasons = Text(", ".join(f"{reason} {count:,}" for reason, count in _sort_counts(by_reason)), style="dim italic")
+    show = _tabulate_letters if columns >= TABLE_COLUMNS else _list_letters
+    return Group(title, show(letters), reasons) if letters else title
+
+
+def _list_letters(letters: Sequence[DeadLetter]) -> RenderableType:
+    """Show a letter in two lines: what an operator copies and looks for, and below it the rest."""
+    lines: list[RenderableType] = []
+    for letter in letters:
+        first = Text.assemble(clean_text(letter.uplink_id), f"  {letter.reason}  {format_time(letter.died_at)}")
+        key: Text | str = clean_text(f"key {letter.envelope.key_id}, ") if letter.envelope else ""
+        attempts = f"{letter.attempts:,} attempt{'' if letter.attempts == 1 else 's'}: "
+        rest = Text.assemble(key, attempts, clean_text(letter.detail, limit=DETAIL_CHARACTERS))
+        lines += [first, Padding(rest, (0, 0, 0, 4), expand=False)]
+    return Group(*lines)
+
+
+def _tabulate_letters(letters: Sequence[DeadLetter]) -> RenderableType:
+    """Show a letter a row."""
+    table = Table()
+    table.add_column("uplink id", no_wrap=True)  # to be copied whole
     for name in ("reason", "key", "died at", "attempts", "detail"):
         table.add_column(name, overflow="fold")
     for letter in letters:

@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 from cli.definition_files import DefinitionError
 from cli.registry_access import Document
+from common.validation import describe_error
 from registry.form import Form
 
 NEEDED = frozenset(
@@ -62,7 +63,7 @@ def _describe(problem: ErrorDetails) -> str:
     place = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"unknown field {place}"
-    return f"{place}: {problem['msg'].removeprefix('Value error, ')}"
+    return f"{place}: {describe_error(problem)}"
 
 
 def _cut(container: Any, place: Sequence[int | str]) -> Any:

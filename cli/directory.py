@@ -13,6 +13,13 @@ from common.settings import Settings
 from common.tls import create_client_context
 
 
+def find_directory_file(settings: Settings) -> str | None:
+    """Give the file that is the directory where there is no registry: there is the one, and the other is not named."""
+    if settings.directory_url is not None or "registry_url" in settings.model_fields_set:
+        return None
+    return settings.directory if settings.directory_file.exists() else None
+
+
 @asynccontextmanager
 async def open_directory(settings: Settings) -> AsyncIterator[FileDirectory | RemoteDirectory]:
     """Read the file, or be ready to ask the registry; what is asked is not known before :meth:`watch` runs.

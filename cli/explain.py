@@ -12,7 +12,7 @@ from rich.console import Console
 from cli.deployment import Deployment
 from cli.directory import read_directory
 from cli.explain_guess import fits_to_document, show_fits
-from cli.explain_rules import TRIED, NotExplainedError, Rules, UnknownKeyError, require_key
+from cli.explain_rules import TRIED, NotExplainedError, Rules
 from cli.explain_view import explanation_to_document, show_explanation
 from cli.explanation import (
     Explanation,
@@ -28,8 +28,9 @@ from cli.snapshot import DirectorySnapshot
 from cli.terminal import fail, print_document
 from common.dead_letter import DeadLetter
 from common.directory.model import Directory
+from common.directory.naming import NotIdentifiedError, UnknownNameError, identify_key
 from common.directory.problems import DirectoryError
-from common.fields.guessing import rank_presets
+from common.fields.guessing import find_common_names, rank_presets
 from common.logs import configure_logs
 from common.queue.protocol import QueueUnavailableError, QueueUrlError
 from common.settings import Settings
@@ -42,7 +43,7 @@ STDIN = Path("-")
 
 REQUEST = Group("Request", sort_key=2)
 
-UNDOABLE = (NotExplainedError, DirectoryError, QueueUnavailableError, QueueUrlError, TlsError)
+UNDOABLE = (NotExplainedError, NotIdentifiedError, DirectoryError, QueueUnavailableError, QueueUrlError, TlsError)
 """What keeps anything from being explained; each says what to do."""
 
 
@@ -153,16 +154,16 @@ class Command:
         letter = await self._find_letter(uplink_id)
         if letter.envelope is None:
             raise NotExplainedError(f"the letter {uplink_id} holds no uplink that can be read: {letter.detail}")
-        directory, key_id = await self._choose_letter_rules(self.rules.key or letter.envelope.key_id, resolve=resolve)
-        explanation = explain_envelope(letter.envelope, require_key(directory, key_id), directory)
+        directory, called = await self._choose_letter_rules(self.rules.key or letter.envelope.key_id, resolve=resolve)
+        explanation = explain_envelope(letter.envelope, identify_key(directory, called), directory)
         return await self._finish(explanation, directory, resolve=resolve)
 
-    async def _choose_letter_rules(self, key_id: str, *, resolve: bool) -> tuple[Directory, str]:
+    async def _choose_letter_rules(self, called: str, *, resolve: bool) -> tuple[Directory, str]:
         """Give the directory with what is to be tried in it, and the key; a map is tried where there is neither."""
         may_do_without = self.rules.field_map is not None and self.rules.key is None and not resolve
         try:
-            return self.rules.apply(await read_directory(self.settings), key_id), key_id
-        except (DirectoryError, UnknownKeyError):
+            return self.rules.apply(await read_directory(self.settings), called), called
+        except (DirectoryError, UnknownNameError):
             if not may_do_without:
                 raise
         return self.rules.build_directory(self.settings.downstream), TRIED
@@ -171,7 +172,7 @@ class Command:
         """Give the directory with what is to be tried in it, and the header Authorization that the request has."""
         if self.rules.key is not None:
             directory = self.rules.apply(await read_directory(self.settings), self.rules.key)
-            return directory, require_key(directory, self.rules.key).token.get_secret_value()
+            return directory, identify_key(directory, self.rules.key).token.get_secret_value()
         if self.rules.field_map is None and self.request.names_sender:
             return await read_directory(self.settings), self.request.authorization
         if resolve:
@@ -217,11 +218,12 @@ def _guess(body: bytes, query_string: str, *, as_json: bool) -> int:
     """Print the presets that fit. Raises :class:`NotExplainedError`."""
     try:
         query = parse_query(query_string.encode())
-        fits = rank_presets(parse_document(body), query, datetime.now(UTC))
+        document = parse_document(body)
     except RefusedError as refusal:
         raise NotExplainedError(refusal.message) from refusal
+    fits, common_names = rank_presets(document, query, datetime.now(UTC)), find_common_names(document, query)
     if as_json:
         print_document(fits_to_document(fits))
     else:
-        Console(highlight=False).print(show_fits(fits))
-    return 0 if fits else 1
+        Console(highlight=False).print(show_fits(fits, common_names))
+    return 0 if fits or common_names else 1

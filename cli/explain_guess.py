@@ -13,8 +13,14 @@ from common.fields.presets import PRESETS
 SHOWN_FITS = 5
 
 
-def show_fits(fits: Sequence[Fit]) -> RenderableType:
-    """Show the presets that fit, the best first, and the map to begin with."""
+def show_fits(fits: Sequence[Fit], common_names: Sequence[str]) -> RenderableType:
+    """Show the presets that fit, the best first, and the map to begin with; without any, the ``common_names``."""
+    if not fits and common_names:
+        verb = "is" if len(common_names) == 1 else "are"
+        return clean_text(
+            f"No preset fits, and none is needed: {' and '.join(common_names)} {verb} found without a map. sluice"
+            " explain without --guess shows what would become of it."
+        )
     if not fits:
         return clean_text(
             "No preset fits. Name the paths yourself, as in --map 'serial=…;payload=…;port=…': sluice explain without"

@@ -8,6 +8,7 @@ from pydantic_core import ValidationError
 
 from cli.lazy import LazyCommand, add_lazily
 from cli.terminal import CommandError, fail, say
+from common.validation import describe_error
 
 USAGE = 2
 """The exit code where nothing was tried: 1 is what a command found, or could not do."""
@@ -86,7 +87,7 @@ def main() -> None:
     except ValidationError as error:  # of an environment variable; flags are checked by the command line
         for problem in error.errors(include_input=False):
             name = "_".join(str(part) for part in problem["loc"]).upper()
-            say(f"SLUICE_{name}: {problem['msg']}")
+            say(f"SLUICE_{name}: {describe_error(problem)}")
         sys.exit(USAGE)
     except CommandError as error:
         sys.exit(fail(error))

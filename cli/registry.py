@@ -24,6 +24,10 @@ COMMANDS = {
         "cli.registry_import:import_definitions",
         "Take networks and connectors from definitions in the form in which decoders for TagoIO are published.",
     ),
+    "renew-token": LazyCommand(
+        "cli.registry_renewal:renew_token",
+        "Give a profile another token in place of one that was lost, and print it this once.",
+    ),
 }
 
 app = App(name="registry")

@@ -20,6 +20,8 @@ PAGE_AMOUNT = 1_000
 
 ANSWER_SECONDS = 30.0
 
+REMEDY_WHEN_LOST = "if that is lost, `sluice registry renew-token` makes another, where the registry runs"
+
 Document: TypeAlias = dict[str, Any]
 
 
@@ -54,7 +56,8 @@ class RegistryClient:
     def __init__(self, access: RegistryAccess, *, transport: httpx.BaseTransport | None = None) -> None:
         if access.profile_token is None:
             raise RegistryError(
-                "the registry asks who you are: set SLUICE_PROFILE_TOKEN to the token that it told at its first start"
+                "the registry asks who you are: set SLUICE_PROFILE_TOKEN to the token that it told at its first start; "
+                f"{REMEDY_WHEN_LOST}"
             )
         try:
             tls = create_client_context(TlsFiles(authorities=access.tls_ca))
@@ -145,7 +148,8 @@ class RegistryClient:
             return envelope.get("result")
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             raise RegistryError(
-                "the registry does not know this profile token: SLUICE_PROFILE_TOKEN must be the one of its first start"
+                "the registry does not know this profile token: SLUICE_PROFILE_TOKEN must be the one that it told; "
+                f"{REMEDY_WHEN_LOST}"
             )
         raise RegistryRefusalError(str(envelope.get("message")))
 

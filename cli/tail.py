@@ -6,16 +6,20 @@ import signal
 import sys
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from cyclopts import Group, Parameter
 
 from cli.deployment import Deployment
+from cli.directory import read_directory
 from cli.flags import AsJson, Switch
 from cli.tail_source import TailError, open_seen
 from cli.tail_view import EventPrinter, JsonPrinter, TextPrinter
 from cli.terminal import fail, say
+from common.directory.model import Directory
+from common.directory.naming import NotIdentifiedError, identify_key, identify_network
+from common.directory.problems import DirectoryError
 from common.events.announcement import Announcement, EventFilter
 from common.events.engine import Missed, Sampled, Seen
 from common.events.event import Event
@@ -38,16 +42,24 @@ class UplinkFilter:
     """Serial of the device, as it sends it or as its network writes it. May be repeated, as may the next three."""
 
     key: Annotated[tuple[str, ...], Several] = ()
-    """Id of the authorization key that they came with."""
+    """Name or id of the authorization key that they came with."""
 
     network: Annotated[tuple[str, ...], Several] = ()
-    """Network of their key."""
+    """Name or id of the network of their key."""
 
     reason: Annotated[
         tuple[Reason, ...],
         Parameter(negative=(), name_transform=str.lower, show_choices=False, show_default=False),
     ] = ()
     """Why they are set aside, tried again, put back or dead; shows nothing else."""
+
+    def identify(self, directory: Directory) -> "UplinkFilter":
+        """Give the same with ids in place of names. Raises :class:`common.directory.naming.NotIdentifiedError`."""
+        return replace(
+            self,
+            key=tuple(identify_key(directory, called).id for called in self.key),
+            network=tuple(identify_network(directory, called).id for called in self.network),
+        )
 
     def build(self) -> EventFilter:
         """Give what is announced to the processes."""
@@ -86,17 +98,31 @@ async def tail(
     """
     configure_logs(level="CRITICAL", json=False)
     settings = (where or Deployment()).read_settings()
-    announcement = Announcement(
-        f"tail-{os.getpid()}-{uuid.uuid4().hex[:8]}", (which or UplinkFilter()).build(), details
-    )
     printer = JsonPrinter() if as_json else TextPrinter()
     try:
+        wanted = await _identify(settings, which or UplinkFilter())
+        announcement = Announcement(f"tail-{os.getpid()}-{uuid.uuid4().hex[:8]}", wanted.build(), details)
         await _watch(settings, announcement, url, printer)
-    except (TailError, TlsError) as error:
+    except (NotIdentifiedError, TailError, TlsError) as error:
         return fail(error)
     except BrokenPipeError:  # whoever read it has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+async def _identify(settings: Settings, which: UplinkFilter) -> UplinkFilter:
+    """Give the filter with ids in place of names; as it is, where no directory can be read that has names.
+
+    Raises :class:`common.directory.naming.NotIdentifiedError` and :class:`common.tls.TlsError`.
+    """
+    if not (which.key or which.network):
+        return which
+    try:
+        directory = await read_directory(settings)
+    except DirectoryError as error:
+        say(f"--key and --network are taken for ids, for want of a directory that has names: {error}")
+        return which
+    return which.identify(directory)
 
 
 async def _watch(settings: Settings, announcement: Announcement, urls: Sequence[str], printer: EventPrinter) -> None:

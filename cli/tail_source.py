@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cli.directory import find_directory_file
 from common.events.announcement import Announcement
 from common.events.engine import Seen
 from common.events.event_token import EventTokenError, make_token
@@ -31,7 +32,7 @@ def open_seen(
     path = read_path(settings.queue)
     if path is None:
         return _open_broker(settings, announcement, urls)
-    return _open_processes(settings, path, announcement, urls or _list_urls(settings))
+    return _open_processes(settings, path, announcement, urls or list_urls(settings))
 
 
 def _open_broker(
@@ -67,7 +68,12 @@ def _open_processes(
     return follow([url.rstrip("/") for url in urls], announcement, token, tls=create_client_context(settings.tls))
 
 
-def _list_urls(settings: Settings) -> list[str]:
-    """Give where the roles of these settings listen; those of one process are one to it, whichever is asked."""
-    ports = (settings.ingest_port, settings.worker_port, settings.registry_port)
+def list_urls(settings: Settings) -> list[str]:
+    """Give where the roles of these settings listen: a registry only where the directory is none of a file.
+
+    Those of one process are one to a viewer, whichever is asked.
+    """
+    ports = [settings.ingest_port, settings.worker_port]
+    if find_directory_file(settings) is None:
+        ports.append(settings.registry_port)
     return [settings.url_of(port) for port in ports if port]

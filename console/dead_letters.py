@@ -126,10 +126,10 @@ class DeadLetterRoutes:
 
 def describe(job: Job) -> str:
     """Say how far a job has come."""
-    text = f"{job.done:,} of {job.total:,} were {job.verb}"
+    text = f"{job.done:,} of {job.total:,} {job.verb}"
     if job.fault is not None:
-        return f"{text}. It ended there: {job.fault}"
-    return f"{text}. It is over" if job.over else text
+        return f"Stopped with {text}: {job.fault}"
+    return f"Done: {text}" if job.over else f"So far {text}"
 
 
 def _tabulate(chosen: Chosen) -> list[tuple[str, str, int]]:

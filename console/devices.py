@@ -77,7 +77,7 @@ class DeviceRoutes:
             return await self._render_new(visit, network, pick(new, *_FIELDS), faults, refused.status)
         return visit.redirect(
             DEVICES.page(created["device_id"]),
-            f"The device {new['name']} was created. Its token, shown this once:",
+            f"The device {new['name']} was created. Its token:",
             secret=created["token"],
         )
 

@@ -70,7 +70,7 @@ class KeyRoutes:
         except RefusedError as refused:
             faults = find_faults(refused.message, _FAULTS)
             return await self._render_list(visit, pick(new, *_TEXTS), faults, refused.status)
-        said = f"The authorization key {new['name']} was created. Gateways send it as Authorization; shown this once:"
+        said = f"The authorization key {new['name']} was created. Gateways send it as Authorization:"
         answer = visit.redirect(KEYS.page(created["id"]), said, secret=created["token"])
         await self._offer_curl(visit, created)
         return answer

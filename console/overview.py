@@ -146,7 +146,9 @@ def _judge_pace(look: Look) -> State:
 
 
 def _judge_process(process: ProcessState) -> State:
-    name = f"{process.role or 'Process'} at {process.url}"
+    # A role of this very process is asked under its own name, which is no address.
+    is_inside = process.url == f"http://{process.role}"
+    name = process.role if is_inside else f"{process.role or 'Process'} at {process.url}"
     if process.fault is not None:
         return State(name, "bad", "away", process.fault)
     if process.draining:

@@ -38,7 +38,7 @@ class TokenRoutes:
         except RefusedError as refused:
             return visit.redirect(back, f"No token was created: {refused.message}", is_fault=True)
         warning = f"{created['message']}. " if "message" in created else ""
-        said = f"{warning}The token {created['name']}, shown this once:"
+        said = f"{warning}The token {created['name']}:"
         return visit.redirect(back, said, secret=created["token"])
 
     async def _ask(self, visit: Visit) -> Response:

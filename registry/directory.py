@@ -72,6 +72,7 @@ def write_directory(
 def _write_network(network: NetworkEntry, token: SecretStr) -> dict[str, Any]:
     rule = network.serial_rule
     return {
+        "name": network.name,
         "token": token.get_secret_value(),
         "serial": {"format": rule.format, "force_case": rule.force_case},
         "share_posts": True,
@@ -80,6 +81,7 @@ def _write_network(network: NetworkEntry, token: SecretStr) -> dict[str, Any]:
 
 def _write_key(key: KeyEntry) -> dict[str, Any]:
     return {
+        "name": key.name,
         "token": key.token.get_secret_value(),
         "network": key.network_id,
         "additional_parameters": key.additional_parameters,

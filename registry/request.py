@@ -7,6 +7,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
+from common.validation import describe_error
 from registry.ids import is_id
 from registry.refusal import RefusedError, denied, invalid
 
@@ -87,5 +88,5 @@ def _refuse(error: ValidationError) -> RefusedError:
 
 def _describe(problem: ErrorDetails) -> str:
     place = ".".join(str(part) for part in problem["loc"])
-    message = problem["msg"].removeprefix("Value error, ")
+    message = describe_error(problem)
     return f"{place}: {message}" if place else message

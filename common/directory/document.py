@@ -30,7 +30,11 @@ def parse_directory(
     if tables is None or problems:
         raise problems.to_error(file)
     downstream = Downstream(url=tables.downstream.url, posts_per_minute=tables.downstream.posts_per_minute)
-    return build_directory(downstream, tables.networks, tables.authorizations)
+    return Directory(
+        downstream=downstream,
+        networks=tuple(build_network(network_id, table) for network_id, table in tables.networks.items()),
+        keys=tuple(build_key(key_id, table) for key_id, table in tables.authorizations.items()),
+    )
 
 
 def _parse_toml(content: bytes, file: str) -> dict[str, Any]:
@@ -88,29 +92,22 @@ def _tables(document: Mapping[str, Any], group: str) -> dict[str, dict[str, Any]
     return {name: table for name, table in members.items() if isinstance(table, dict)}
 
 
-def build_directory(
-    downstream: Downstream, networks: Mapping[str, NetworkTable], authorizations: Mapping[str, AuthorizationTable]
-) -> Directory:
-    """Give the directory that these tables make; each is called by its id."""
-    return Directory(
-        downstream=downstream,
-        networks=tuple(_build_network(network_id, table) for network_id, table in networks.items()),
-        keys=tuple(_build_key(key_id, table) for key_id, table in authorizations.items()),
-    )
-
-
-def _build_network(network_id: str, table: NetworkTable) -> Network:
+def build_network(network_id: str, table: NetworkTable, name: str | None = None) -> Network:
+    """Give the network of a table, which is called by its id where it has no other ``name``."""
     return Network(
         id=network_id,
+        name=name or network_id,
         token=table.token,
         serial=SerialRule(format=table.serial.format, force_case=table.serial.force_case),
         share_posts=table.share_posts,
     )
 
 
-def _build_key(key_id: str, table: AuthorizationTable) -> AuthorizationKey:
+def build_key(key_id: str, table: AuthorizationTable, name: str | None = None) -> AuthorizationKey:
+    """Give the key of a table, which is called by its id where it has no other ``name``."""
     return AuthorizationKey(
         id=key_id,
+        name=name or key_id,
         token=table.token,
         network=table.network,
         field_map=table.additional_parameters,

@@ -15,6 +15,13 @@ from common.metrics import DIRECTORY_DEGRADED
 
 __all__ = ["DirectoryError", "FileDirectory"]
 
+PLACE_REMEDY = (
+    "where there is a registry, that of `sluice run` included, set SLUICE_DIRECTORY to its URL, as in"
+    " http://127.0.0.1:8081, and SLUICE_DIRECTORY_TOKEN as it has it; else put the file there, or name another in"
+    " SLUICE_DIRECTORY"
+)
+"""What to do where there is no file."""
+
 REFRESH_SECONDS = 1.0
 """Least time between two refreshes: a flood of unknown keys must not become a flood of reading."""
 
@@ -108,9 +115,7 @@ class FileDirectory:
             content = self._path.read_bytes()
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            raise DirectoryError(
-                f"{self._path}: cannot be read: {reason}; put the file there, or name another in SLUICE_DIRECTORY"
-            ) from error
+            raise DirectoryError(f"{self._path}: cannot be read: {reason}; {PLACE_REMEDY}") from error
         self._read_digest = hashlib.sha256(content).digest()
         return parse_directory(
             content, file=str(self._path), environ=self._environ, downstream_url=self._downstream_url

@@ -16,10 +16,11 @@ class AuthorizationKey:
     """One customer's right to send, and how their fields are read.
 
     ``requests_per_minute`` counts per key and ingest process; 0: no limit. ``profile`` is what the downstream's rate
-    limit counts by. ``expires_at`` has an offset.
+    limit counts by. ``expires_at`` has an offset. ``name`` is what people call it: in a file that is its id.
     """
 
     id: str
+    name: str
     token: SecretStr
     network: str
     field_map: FieldMap
@@ -37,10 +38,12 @@ class AuthorizationKey:
 class Network:
     """A network whose devices the downstream knows by serial.
 
-    ``share_posts``: whether decoded uplinks of one request and device may travel in one post.
+    ``share_posts``: whether decoded uplinks of one request and device may travel in one post. ``name`` is what people
+    call it: in a file that is its id.
     """
 
     id: str
+    name: str
     token: SecretStr
     serial: SerialRule
     share_posts: bool

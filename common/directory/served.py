@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from common.directory.document import build_directory
+from common.directory.document import build_key, build_network
 from common.directory.model import Directory, Downstream
 from common.directory.problems import DirectoryError
 from common.directory.tables import AuthorizationTable, NetworkTable, Table
@@ -18,6 +18,18 @@ PATH = "/directory"
 
 VERSION = 1
 """Of the document. Whoever reads it is upgraded before the registry is."""
+
+
+class _ServedNetworkTable(NetworkTable):
+    """A network, and what people call it; a registry of an earlier version does not say."""
+
+    name: str | None = None
+
+
+class _ServedAuthorizationTable(AuthorizationTable):
+    """A key, and what people call it."""
+
+    name: str | None = None
 
 
 class _ServedTables(Table):
@@ -45,9 +57,13 @@ def parse_served_directory(content: bytes, *, downstream_url: str) -> ServedDire
     """
     tables = _read_tables(content)
     left_out: list[str] = []
-    networks = _read_members(tables.networks, NetworkTable, left_out)
-    keys = _read_members(tables.authorizations, AuthorizationTable, left_out)
-    directory = build_directory(Downstream(url=downstream_url, posts_per_minute=0), networks, keys)
+    networks = _read_members(tables.networks, _ServedNetworkTable, left_out)
+    keys = _read_members(tables.authorizations, _ServedAuthorizationTable, left_out)
+    directory = Directory(
+        downstream=Downstream(url=downstream_url, posts_per_minute=0),
+        networks=tuple(build_network(network_id, table, table.name) for network_id, table in networks.items()),
+        keys=tuple(build_key(key_id, table, table.name) for key_id, table in keys.items()),
+    )
     return ServedDirectory(directory, tuple(left_out))
 
 

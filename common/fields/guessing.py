@@ -50,6 +50,20 @@ def rank_presets(document: Any, query: Query, arrived_at: datetime) -> list[Fit]
     return sorted(fits, key=lambda fit: (-fit.share, -len(fit.found)))
 
 
+def find_common_names(document: Any, query: Query) -> tuple[str, ...]:
+    """Give the common names under which a body has its serial and, where it has one, its payload.
+
+    None where there is no serial: then a map is needed. A batch is judged by its first item.
+    """
+    item = _choose_item(document, FieldMap())
+    if item is None:
+        return ()
+    serial, payload = find_serial(FieldMap(), item, query), find_payload(FieldMap(), item, query)
+    if not isinstance(serial, Found):
+        return ()
+    return tuple(_dot(found.path) for found in (serial, payload) if isinstance(found, Found))
+
+
 @cache
 def _parse_preset(name: str) -> FieldMap:
     return parse_field_map(f"preset={name}")

@@ -1,6 +1,7 @@
 """The registry behind a real HTTP server, and a worker's stages in front of it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,6 @@ async def test_what_is_processed_again_is_stored_once_however_its_uplinks_shared
 async def test_an_unknown_serial_is_for_good_and_a_bad_token_is_not_the_uplinks_fault(worker: Worker) -> None:
     with pytest.raises(RejectedError, match="404: Device Not Found"):
         await worker.downstream.resolve(Serial("UNKNOWN"), worker.key, worker.network)
-    stranger = Network(worker.network.id, worker.key.token, worker.network.serial, share_posts=True)
+    stranger = replace(worker.network, token=worker.key.token)
     with pytest.raises(UnauthorizedError, match="401: Authorization Denied"):
         await worker.downstream.resolve(Serial(SERIAL), worker.key, stranger)

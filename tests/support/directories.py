@@ -33,6 +33,7 @@ class StaticDirectory:
 def build_key(
     key_id: str = "factory",
     *,
+    name: str | None = None,
     token: str | None = None,
     network: str = "plain",
     field_map: str = "",
@@ -42,6 +43,7 @@ def build_key(
 ) -> AuthorizationKey:
     return AuthorizationKey(
         id=key_id,
+        name=name or key_id,
         token=SecretStr(token or f"at-{key_id}"),
         network=network,
         field_map=parse_field_map(field_map) if field_map else FieldMap(),
@@ -52,9 +54,15 @@ def build_key(
     )
 
 
-def build_network(network_id: str = "plain", *, serial: SerialRule | None = None, share_posts: bool = True) -> Network:
+def build_network(
+    network_id: str = "plain", *, name: str | None = None, serial: SerialRule | None = None, share_posts: bool = True
+) -> Network:
     return Network(
-        id=network_id, token=SecretStr(f"n-{network_id}"), serial=serial or SerialRule(), share_posts=share_posts
+        id=network_id,
+        name=name or network_id,
+        token=SecretStr(f"n-{network_id}"),
+        serial=serial or SerialRule(),
+        share_posts=share_posts,
     )
 
 

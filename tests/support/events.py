@@ -13,8 +13,15 @@ class FakeEvents(Events):
 
     def __init__(self, *, details: bool = False) -> None:
         super().__init__(Viewers(60))
-        self.told: list[Event] = []
+        self.carried: list[Event] = []
+        """What was published so far, without what is kept to be made later."""
         self._viewers.note(Announcement(VIEWER, details=details))
+
+    @property
+    def told(self) -> list[Event]:
+        """What was published so far, with what was kept to be made later."""
+        self._publish_kept()
+        return self.carried
 
     def send_viewer_away(self) -> None:
         self._viewers.forget(VIEWER)
@@ -23,4 +30,4 @@ class FakeEvents(Events):
         return [event.stage.value for event in self.told]
 
     def _carry(self, event: Event) -> None:
-        self.told.append(event)
+        self.carried.append(event)

@@ -46,7 +46,7 @@ async def test_a_dead_letter_is_found_mended_and_replayed_across_processes(roles
     new = {"network": network_id[1], "connector": connector_id[1], "name": "Probe", "serie_number": "0A1B"}
     device = visitor.submit("/devices/new", on="/networks", **new).url.path
     job = visitor.submit("/dead/replay", on="/networks", reason="serial_unknown", rate="100").url.path
-    await eventually(lambda: "It is over" in visitor.open(job))
+    await eventually(lambda: "Done: " in visitor.open(job))
 
     def resent() -> bool:
         """Replay until the worker asks anew: it remembers for a while that it found no device."""
@@ -94,7 +94,7 @@ async def test_run_with_a_directory_in_a_file_serves_what_needs_no_registry(syst
     await eventually(lambda: "serial_unknown" in visitor.open("/dead"))
     overview = visitor.open("/")
     for role in ("ingest", "worker"):
-        assert f"{role} at http://{role}" in overview
+        assert f'<span class="name">{role}</span>' in overview
     assert "/networks" not in overview
     assert running.terminate() == 0
     following.join()

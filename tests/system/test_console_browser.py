@@ -127,7 +127,7 @@ def mend_the_map(page: Page) -> None:
     expect(page.get_by_text("The map of the key Gateway was saved")).to_be_visible()
     expect(field).to_have_value("serial=devaddr")
     page.get_by_role("button", name="Replay this letter").click()
-    expect(page.get_by_text("1 of 1 were replayed. It is over")).to_be_visible()
+    expect(page.get_by_text("Done: 1 of 1 replayed")).to_be_visible()
 
 
 def test_letters_are_purged_after_a_question(running: Running, page: Page) -> None:
@@ -143,7 +143,7 @@ def test_letters_are_purged_after_a_question(running: Running, page: Page) -> No
     page.get_by_role("link", name=re.compile("Purge 1 letter")).click()
     page.get_by_label("Give up 1 uplink for good").check()
     page.get_by_role("button", name="Purge").click()
-    expect(page.get_by_text("1 of 1 were purged. It is over")).to_be_visible()
+    expect(page.get_by_text("Done: 1 of 1 purged")).to_be_visible()
     page.get_by_role("link", name="Dead letters").first.click()
     expect(page.get_by_text("There is no dead letter")).to_be_visible()
 

@@ -116,6 +116,10 @@ def test_the_pictures_show_a_console_at_work(page: Page, tmp_path: Path) -> None
     page.locator("#token").fill(PROFILE_TOKEN)
     page.get_by_role("button", name="Sign in").click()
     page.goto("/live")
+    first, last = page.locator("#serial").bounding_box(), page.get_by_role("button", name="Filter").bounding_box()
+    assert first is not None
+    assert last is not None
+    assert first["y"] < last["y"] + last["height"] / 2 < first["y"] + first["height"], "the filter is one line"
     expect(page.locator("[data-events] tr").nth(12)).to_be_visible(timeout=RATED_SECONDS * 1_000)
     page.locator("[data-events] tr").filter(has_text="serial_unknown").first.wait_for(timeout=RATED_SECONDS * 1_000)
     take_picture(page, folder / "console-live.webp")

@@ -103,6 +103,7 @@ async def test_a_file_that_is_not_there_is_a_mistake(run: Check) -> None:
     code, shown = await run(None)
     assert code == 1
     assert "put the file there, or name another in SLUICE_DIRECTORY" in shown
+    assert "set SLUICE_DIRECTORY to its URL" in shown
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,7 @@ async def test_a_file_that_is_not_there_is_a_mistake(run: Check) -> None:
         ("SLUICE_QUEU", "x", 1, "SLUICE_QUEU: there is no such setting; did you mean SLUICE_QUEUE?"),
         ("SLUICE_INGEST_PROT", "1", 1, "did you mean SLUICE_INGEST_PORT?"),
         ("SLUICE_INGEST_PORT", "tcp://10.0.0.1", 1, "SLUICE_INGEST_PORT: Input should be a valid integer"),
+        ("SLUICE_DIRECTORY_TOKEN", "short", 1, "SLUICE_DIRECTORY_TOKEN: needs at least 16 characters"),
         ("SLUICE_QUEUE", "redis://queue", 1, "SLUICE_QUEUE: must be amqp://… or amqps://…"),
         ("SLUICE_TLS_KEY", "key.pem", 1, "SLUICE_TLS_CERT"),
         ("SLUICE_SOMETHING_ELSE", "x", 0, "there is no such setting, and nothing is like it"),

@@ -14,11 +14,11 @@ from cli.console_neighbours import (
     NobodySignsInError,
     create_neighbours,
     find_addresses,
-    find_directory_file,
     find_registry_url,
     list_processes,
     watch_hub,
 )
+from cli.directory import find_directory_file
 from common.events.announcement import Announcement
 from common.events.engine import EventTiming
 from common.events.event import Event, Stage

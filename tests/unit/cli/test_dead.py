@@ -12,14 +12,17 @@ import orjson
 import pytest
 
 from cli import dead as module
+from cli import dead_selection
 from cli.dead import TABLE_ROWS, app, list_dead, purge_dead, replay_dead, show_dead
 from cli.dead_filter import LetterFilter
 from cli.dead_story import letter_to_document
 from cli.deployment import Deployment
 from common.dead_letter import DeadLetter, Disposition
+from common.directory.model import Directory
 from common.queue.protocol import QueueMissingError, QueueUnavailableError
 from common.reason import Reason
 from common.settings import Settings
+from tests.support.directories import build_directory, build_key, build_network
 from tests.support.letters import GROUP, build_frame_letter, build_letter
 from tests.support.queues import FakeQueue
 
@@ -187,11 +190,72 @@ async def test_a_network_is_found_in_the_directory(
 
 
 @pytest.mark.usefixtures("queue")
-async def test_a_network_that_is_not_in_the_directory_is_an_error_that_names_those_that_are(
+async def test_a_network_that_is_not_in_the_directory_is_an_error_that_names_the_closest(
     directory: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await list_dead(which=LetterFilter(network=("lora",)), where=directory) == 1
-    assert "no network 'lora'; it has lorawan, plain" in capsys.readouterr().err
+    assert "no network 'lora'; did you mean lorawan?" in capsys.readouterr().err
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory of a registry, whose keys and networks have names."""
+    named = build_directory(
+        build_key("office", name="demo", network="n1"),
+        build_key("k1", name="twice"),
+        build_key("k2", name="twice"),
+        networks=(build_network("n1", name="Generic Endpoint"), build_network("plain")),
+    )
+
+    async def read_directory(_: Settings) -> Directory:
+        return named
+
+    monkeypatch.setattr(dead_selection, "read_directory", read_directory)
+
+
+@pytest.mark.usefixtures("queue", "names")
+@pytest.mark.parametrize(
+    "which",
+    [LetterFilter(key=("demo",)), LetterFilter(key=("office",)), LetterFilter(network=("Generic Endpoint",))],
+)
+async def test_a_key_and_a_network_are_called_by_name_or_id(
+    which: LetterFilter, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert await list_dead(which=which, as_json=True) == 0
+    output = capfd.readouterr()
+    assert [orjson.loads(line)["uplink_id"] for line in output.out.splitlines()] == [f"{GROUP}/0"]
+    assert output.err == ""
+
+
+@pytest.mark.usefixtures("names")
+async def test_a_name_of_several_is_an_error_with_their_ids(
+    queue: FakeQueue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await purge_dead(which=LetterFilter(key=("twice",)), yes=True) == 1
+    assert "name one by its id: k1, k2" in capsys.readouterr().err
+    assert len(queue.letters) == 3
+
+
+@pytest.mark.usefixtures("queue", "names")
+async def test_letters_of_a_key_that_the_directory_does_not_have_are_listed_by_its_id_and_that_is_said(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert await list_dead(which=LetterFilter(key=("factory",))) == 0
+    output = capfd.readouterr()
+    assert "dead letters: 2" in output.out
+    assert "the directory has no key 'factory'; it has demo, twice" in output.err
+
+
+@pytest.mark.usefixtures("queue")
+async def test_without_a_directory_a_key_is_taken_for_an_id_and_that_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    where = Deployment(directory=str(tmp_path / "missing.toml"))
+    assert await list_dead(which=OFFICE, where=where) == 0
+    output = capfd.readouterr()
+    assert "dead letters: 1" in output.out
+    assert "--key is taken for an id" in output.err
+    assert "missing.toml: cannot be read" in output.err
 
 
 @pytest.mark.usefixtures("queue")

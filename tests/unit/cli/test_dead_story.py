@@ -13,9 +13,9 @@ from cli.dead_story import (
     FRAME_CHARACTERS,
     clean_text,
     letter_to_document,
+    show_letters,
     story_to_document,
     tabulate_counts,
-    tabulate_letters,
     tell_story,
 )
 from common.dead_letter import DeadLetter, Death, Disposition, entry_to_document
@@ -45,7 +45,7 @@ def render(shown: RenderableType, *, width: int = 200) -> str:
 
 
 def tabulate(*letters: DeadLetter, width: int = 200) -> str:
-    return render(tabulate_letters(letters, {Reason.SERIAL_UNKNOWN: len(letters)}), width=width)
+    return render(show_letters(letters, {Reason.SERIAL_UNKNOWN: len(letters)}, columns=width), width=width)
 
 
 def test_a_row_shows_the_uplink_its_reason_key_time_attempts_and_detail() -> None:
@@ -59,14 +59,24 @@ def test_a_letter_of_a_whole_frame_has_no_key() -> None:
 
 
 def test_the_title_counts_all_letters_and_says_how_many_are_shown() -> None:
-    table = tabulate_letters([build_letter(0)], {Reason.SERIAL_UNKNOWN: 1_000, Reason.VALUE_REFUSED: 234})
+    by_reason = {Reason.SERIAL_UNKNOWN: 1_000, Reason.VALUE_REFUSED: 234}
+    table = show_letters([build_letter(0)], by_reason, columns=200)
     assert "dead letters: 1,234, the first 1 are shown" in render(table)
     assert "serial_unknown 1,000, value_refused 234" in render(table)
     assert "shown" not in tabulate(build_letter(0))
 
 
-def test_an_uplink_id_is_whole_on_a_narrow_terminal() -> None:
-    assert f"{GROUP}/0" in tabulate(build_letter(0), width=80)
+def test_on_a_narrow_terminal_a_letter_has_a_line_and_one_below_it() -> None:
+    letter = build_letter(
+        0, key="6b01a07e202b087d7f957bc3", reason=Reason.DOWNSTREAM_REFUSED, detail="No such variable"
+    )
+    first, second = tabulate(letter, width=80).splitlines()[1:3]
+    assert first.split() == [f"{GROUP}/0", "downstream_refused", "2026-11-21", "01:23:45Z"]
+    assert second.rstrip() == "    key 6b01a07e202b087d7f957bc3, 3 attempts: No such variable"
+
+
+def test_a_message_that_nobody_could_read_has_no_key_on_a_narrow_terminal() -> None:
+    assert "    3 attempts: Device Not Found" in tabulate(build_frame_letter(), width=80)
 
 
 def test_what_a_device_sent_is_not_taken_for_markup() -> None:

@@ -10,13 +10,17 @@ import httpx
 import orjson
 import pytest
 
+from cli import explain as explain_module
 from cli import resolving
 from cli.deployment import Deployment
 from cli.explain import RequestFlags, explain
 from cli.explain_rules import Rules
 from common.dead_letter import DeadLetter
+from common.directory.model import Directory
 from common.envelope import Envelope
 from common.reason import Reason
+from common.settings import Settings
+from tests.support.directories import build_directory, build_key
 from tests.support.directory_file import write_directory
 from tests.support.queues import FakeQueue
 
@@ -188,6 +192,19 @@ async def test_the_sender_is_told_apart_as_at_the_ingest(
     assert "SECRET" not in shown
 
 
+async def test_a_key_is_called_by_its_name_too(
+    monkeypatch: pytest.MonkeyPatch, body: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    key = build_key("k1", name="demo", field_map="serial=devaddr;payload=payload_raw;port=fport")
+
+    async def read_directory(_: Settings) -> Directory:
+        return build_directory(key)
+
+    monkeypatch.setattr(explain_module, "read_directory", read_directory)
+    code, document = await explain_json(capfdbinary, body, rules=Rules(key="demo", force_case="lower"))
+    assert (code, document["key"], document["uplinks"][0]["serial"]) == (0, "k1", "12-ba-b3-4b-54")
+
+
 async def test_a_disabled_key_is_refused_by_its_id_too(
     where: Deployment, body: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -261,6 +278,20 @@ async def test_a_guess_is_json_as_well(capfdbinary: pytest.CaptureFixture[bytes]
     code, [best] = await explain_json(capfdbinary, DATA / "uplinks" / "loriot.json", guess=True)
     assert (code, best["preset"], best["share"], best["missing"]) == (0, "loriot", 1.0, [])
     assert "EUI" in best["found"]
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        ({"serial": "AA", "payload": "00"}, "serial and payload are found without a map"),
+        ([{"deveui": "AA", "temperature": 21.5}], "deveui is found without a map"),
+    ],
+)
+async def test_where_common_names_fit_a_guess_says_that_no_map_is_needed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], document: Any, found: str
+) -> None:
+    assert await explain(write_body(tmp_path, document), guess=True) == 0
+    assert f"No preset fits, and none is needed: {found}" in capsys.readouterr().out
 
 
 async def test_where_no_preset_fits_it_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,6 +99,14 @@ def test_so_is_a_setting_that_cannot_be(
     assert capsys.readouterr().err.startswith("sluice: SLUICE_INGEST_PORT: ")
 
 
+def test_what_a_setting_of_ours_needs_is_said_in_our_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SLUICE_DIRECTORY_TOKEN", "short")
+    assert end(monkeypatch, "audit") == 2
+    assert capsys.readouterr().err.startswith("sluice: SLUICE_DIRECTORY_TOKEN: needs at least 16 characters")
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "told"),
     [

@@ -55,7 +55,7 @@ def test_a_list_is_read_page_after_page() -> None:
     [
         (httpx.ConnectError("refused"), "does not answer at http://registry:8081"),
         (httpx.Response(404, json={"status": False, "message": "Device Not Found"}), "Device Not Found"),
-        (httpx.Response(401, json={"status": False, "message": "Denied"}), "SLUICE_PROFILE_TOKEN must be the one"),
+        (httpx.Response(401, json={"status": False, "message": "Denied"}), "sluice registry renew-token"),
         (httpx.Response(200, text="<html>"), "is no registry: status 200"),
         (httpx.Response(502, json=["?"]), "is no registry: status 502"),
         (httpx.Response(302, headers={"Location": "/"}), "is no registry: status 302"),

@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from cli.deployment import Deployment
 from cli.main import app
-from cli.tail import UplinkFilter, _explain
-from cli.tail_source import TailError, _list_urls, open_seen
+from cli.tail import UplinkFilter, _explain, tail
+from cli.tail_source import TailError, list_urls, open_seen
 from common.events.announcement import Announcement
 from common.events.engine import Missed, Sampled
 from common.reason import Reason
 from common.settings import Settings
+from tests.support.directories import build_directory, build_key, build_network
+from tests.support.directory_file import write_directory
 from tests.unit.common.events.test_event import EVENT
 
 ANNOUNCEMENT = Announcement("viewer-anna")
@@ -22,6 +25,45 @@ def test_the_flags_are_what_is_announced() -> None:
     assert event_filter.fits(EVENT)
     assert event_filter.reasons == frozenset({"serial_unknown"})
     assert UplinkFilter().build().fits(EVENT)
+
+
+def test_keys_and_networks_are_announced_by_their_ids() -> None:
+    directory = build_directory(
+        build_key("k1", name="demo"), networks=(build_network("n1", name="Generic Endpoint"), build_network("plain"))
+    )
+    named = UplinkFilter(serial=("A",), key=("demo",), network=("Generic Endpoint", "plain"))
+    assert named.identify(directory) == UplinkFilter(serial=("A",), key=("k1",), network=("n1", "plain"))
+
+
+@pytest.mark.parametrize(
+    ("which", "kind"), [(UplinkFilter(key=("nobody",)), "key"), (UplinkFilter(network=("nobody",)), "network")]
+)
+async def test_what_the_directory_does_not_have_is_said_instead_of_showing_nothing(
+    which: UplinkFilter, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "sluice.toml"
+    file.write_text(write_directory(serial_format="FF", field_map=""))
+    assert await tail(which=which, where=Deployment(directory=str(file))) == 1
+    assert f"the directory has no {kind} 'nobody'; it has" in capsys.readouterr().err
+
+
+async def test_without_a_directory_keys_are_taken_for_ids_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = Deployment(queue=f"sqlite:{tmp_path / 'none.db'}", directory=str(tmp_path / "none.toml"))
+    assert await tail(which=UplinkFilter(key=("k1",)), where=where) == 1
+    said = capsys.readouterr().err
+    assert "--key and --network are taken for ids" in said
+    assert "there is no queue" in said
+
+
+def test_no_registry_belongs_to_a_directory_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "sluice.toml"
+    file.write_text("")
+    own = ["http://127.0.0.1:8080", "http://127.0.0.1:8083"]
+    assert list_urls(Settings(directory=str(file))) == own
+    beside = Settings(directory=str(file), registry_url="http://127.0.0.1:8081")
+    assert list_urls(beside) == [*own, "http://127.0.0.1:8081"]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +79,7 @@ def test_the_flags_are_what_is_announced() -> None:
     ],
 )
 def test_the_settings_say_where_the_processes_are(settings: Settings, urls: list[str]) -> None:
-    assert _list_urls(settings) == urls
+    assert list_urls(settings) == urls
 
 
 @pytest.mark.parametrize(

@@ -90,9 +90,10 @@ def test_a_start_without_a_file_fails_and_says_what_to_do(tmp_path: Path) -> Non
     missing = tmp_path / "missing.toml"
     with pytest.raises(DirectoryError) as refusal:
         FileDirectory(missing, {})
-    assert str(refusal.value) == (
-        f"{missing}: cannot be read: No such file or directory; put the file there, or name another in SLUICE_DIRECTORY"
-    )
+    message = str(refusal.value)
+    assert message.startswith(f"{missing}: cannot be read: No such file or directory; where there is a registry")
+    assert message.endswith("put the file there, or name another in SLUICE_DIRECTORY")
+    assert "SLUICE_DIRECTORY_TOKEN" in message
 
 
 def test_a_reload_takes_the_new_content_and_logs_how_much_there_is(path: Path, logs: list[EventDict]) -> None:

@@ -39,6 +39,14 @@ def test_networks_and_keys_are_called_by_their_ids() -> None:
     assert served.left_out == ()
 
 
+def test_networks_and_keys_have_names_and_those_of_an_earlier_registry_their_ids() -> None:
+    content = write(networks={"n1": NETWORK | {"name": "LoRaWAN"}}, authorizations={"k1": KEY | {"name": "Factory"}})
+    named = parse_served_directory(content, downstream_url="http://r").directory
+    assert (named.networks[0].name, named.keys[0].name) == ("LoRaWAN", "Factory")
+    earlier = parse_served_directory(write(), downstream_url="http://r").directory
+    assert (earlier.networks[0].name, earlier.keys[0].name) == ("n1", "k1")
+
+
 def test_posts_go_to_the_registry_without_a_limit() -> None:
     downstream = parse_served_directory(write(), downstream_url="http://registry:8081").directory.downstream
     assert (downstream.url, downstream.posts_per_minute) == ("http://registry:8081", 0)

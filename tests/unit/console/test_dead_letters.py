@@ -243,7 +243,7 @@ async def test_one_letter_is_replayed_after_a_question(letters: FakeQueue, brows
 async def test_a_filter_is_replayed_with_progress(letters: FakeQueue, browser: Browser) -> None:
     letters.hold()
     page = await confirm(browser, "/dead/replay?reason=serial_unknown", reason="serial_unknown", rate="1000")
-    assert "0 of 2 were replayed" in page
+    assert "So far 0 of 2 replayed" in page
     path = page.partition('data-progress="')[2].partition('"')[0]
     again = await browser.submit("/dead/replay", rate="50")
     assert (again.status_code, "Another replay or purge is under way" in again.text) == (409, True)
@@ -251,11 +251,11 @@ async def test_a_filter_is_replayed_with_progress(letters: FakeQueue, browser: B
 
     async def over() -> bool:
         job = (await browser.client.get(path)).json()
-        return bool(job == {"done": 2, "total": 2, "over": True, "text": "2 of 2 were replayed. It is over"})
+        return bool(job == {"done": 2, "total": 2, "over": True, "text": "Done: 2 of 2 replayed"})
 
     await eventually(over)
     assert [letter.reason for letter in letters.letters] == [Reason.PARSER_FAILED]
-    assert "It is over" in await browser.open(path.removesuffix("/progress"))
+    assert "Done: 2 of 2 replayed" in await browser.open(path.removesuffix("/progress"))
 
 
 async def test_a_letter_that_died_after_the_question_is_left_alone(letters: FakeQueue, browser: Browser) -> None:
@@ -290,7 +290,7 @@ async def test_where_the_queue_fails_midway_the_page_says_what_was_done(letters:
         job = (await browser.client.get(path)).json()
         return job["text"] if job["over"] else None
 
-    assert await eventually(ended) == "0 of 3 were replayed. It ended there: the broker is away"
+    assert await eventually(ended) == "Stopped with 0 of 3 replayed: the broker is away"
     assert len(letters.letters) == 3
 
 

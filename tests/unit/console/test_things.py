@@ -405,6 +405,8 @@ async def test_a_new_key_comes_with_a_line_that_sends_an_uplink_with_it(
     assert shown == ([] if body is None else [
         f"curl http://127.0.0.1:8080/uplink -H 'Authorization: {token}' -H 'Content-Type: application/json' -d '{body}'"
     ])  # fmt: skip
+    warning = "It is not shown again: copy it now." if body is None else "They are not shown again: copy them now."
+    assert (created.text.count("not shown again"), warning in created.text) == (1, True)
     assert "curl" not in await browser.open(created.url.path)
 
 
@@ -412,6 +414,7 @@ async def test_without_a_device_a_new_key_comes_without_a_line_to_send_with(brow
     created = await browser.submit("/keys", on="/keys", name="Gate", verification_code="", network="")
     assert read_secret(created.text)
     assert "curl" not in created.text
+    assert created.text.count("It is not shown again: copy it now.") == 1
 
 
 async def test_a_key_is_tested_with_a_body_and_nothing_is_saved(browser: Browser, api: Api, first: FirstStart) -> None:

@@ -9,7 +9,7 @@ from common.directory.served import parse_served_directory
 from common.fields.field_map import parse_field_map
 from common.serial import SerialRule
 from registry.directory import write_directory
-from registry.entries import KeyEntry, NetworkEntry, NewKey, NewNetwork, SerialNumber
+from registry.entries import KeyChanges, KeyEntry, NetworkEntry, NewKey, NewNetwork, SerialNumber
 from registry.first_start import FirstStart
 from registry.service import Registry
 from tests.unit.registry.devices import CreateDevice
@@ -58,6 +58,7 @@ async def test_networks_and_keys_make_a_directory(registry: Registry, first: Fir
     key = directory.authenticate(factory.token.get_secret_value())
     assert key is not None
     assert (key.id, key.network, key.profile) == (factory.id, lorawan.id, first.profile_id)
+    assert (network.name, key.name) == ("LoRaWAN", "Factory")
     assert key.field_map == parse_field_map("serial=0.devaddr;array=one")
     assert key.may_send(datetime.now(UTC))
     off = directory.key(disabled.id)
@@ -79,6 +80,13 @@ async def test_an_unchanged_directory_is_not_written_anew(registry: Registry, fi
     before = await registry.directory.read()
     assert await registry.directory.read() is before
     await registry.keys.create(first.profile_id, NewKey(name="Factory"))
-    after = await registry.directory.read()
-    assert after.etag != before.etag
-    assert b"Factory" not in after.content, "names are for people, and no one asks for them here"
+    assert (await registry.directory.read()).etag != before.etag
+
+
+async def test_another_name_is_in_the_directory(registry: Registry, first: FirstStart) -> None:
+    key = await registry.keys.create(first.profile_id, NewKey(name="Factory"))
+    await read_directory(registry)
+    await registry.keys.change(first.profile_id, key.id, KeyChanges(name="Mill"))
+    found = (await read_directory(registry)).key(key.id)
+    assert found is not None
+    assert found.name == "Mill"

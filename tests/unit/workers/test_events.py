@@ -17,7 +17,7 @@ from tests.support.events import FakeEvents
 from tests.support.queues import FakeDelivery
 from tests.support.uplinks import build_envelope, build_resolved, build_uplinks
 from workers.answers import DownstreamError, TransientError
-from workers.events import WorkerEvents
+from workers.events import ANSWER_CHARACTERS, WorkerEvents
 from workers.grouping import group_into_posts
 from workers.key_watch import KeyWatch
 from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater, SetAside
@@ -86,6 +86,14 @@ async def test_no_event_holds_a_token(pipeline: Pipeline, events: FakeEvents) ->
     await pipeline.process(build_envelope({"serial": "A"}))
     assert TOKEN not in repr(events.told)
     assert events.told[-1].facts["answer"] == "2 Data Added for ***"
+
+
+@pytest.mark.parametrize("padding", [ANSWER_CHARACTERS - len(TOKEN) // 2, ANSWER_CHARACTERS])
+async def test_a_token_is_masked_wherever_the_answer_is_cut_off(events: FakeEvents, padding: int) -> None:
+    (post,), _ = group_into_posts([build_resolved(token=TOKEN)])
+    WorkerEvents(UplinkEvents(events)).posted(post, "x" * padding + TOKEN, 0.1)
+    assert TOKEN[:4] not in events.told[0].facts["answer"]
+    assert len(events.told[0].facts["answer"]) <= ANSWER_CHARACTERS
 
 
 async def test_a_post_that_failed_tells_how_it_was_answered_before_the_one_that_was_taken(
