@@ -11,7 +11,7 @@ from common.ladder import Ladder
 from workers.answers import DownstreamError
 from workers.grouping import Post
 from workers.mapping import MappedUplink
-from workers.outcome import Outcome, PutBack, RetryLater, SetAside
+from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater, SetAside
 from workers.remainder import choose_delay
 from workers.resolver import ResolvedUplink
 
@@ -52,19 +52,21 @@ class WorkerEvents:
 
     def posted(self, post: Post, answer: Any, seconds: float) -> None:
         """Tell that the downstream took a post; ``seconds`` from when it was ready, the wait for its turn included."""
-        if self._uplinks.watched:
-            self._tell_post(Stage.POSTED, post, _mask(str(answer)[:ANSWER_CHARACTERS], post), seconds)
+        if wanted := self._find_wanted(post):
+            self._tell_post(Stage.POSTED, wanted, post, _mask(str(answer), post)[:ANSWER_CHARACTERS], seconds)
 
     def post_failed(self, post: Post, error: DownstreamError, seconds: float) -> None:
         """Tell how a post was answered that the downstream did not take; ``seconds`` as for :meth:`posted`."""
-        if self._uplinks.watched:
-            self._tell_post(Stage.POST_FAILED, post, str(error), seconds)
+        if wanted := self._find_wanted(post):
+            self._tell_post(Stage.POST_FAILED, wanted, post, str(error), seconds)
 
     def settled(self, outcomes: Iterable[Outcome], dead: Collection[str], ladder: Ladder) -> None:
         """Tell what was set aside, will be tried again or was put back; of those in ``dead`` their letters tell."""
         if self._uplinks.watched:
             for outcome in outcomes:
-                if outcome.uplink.id not in dead and self._uplinks.wants(outcome.uplink):
+                if isinstance(outcome, Delivered) or outcome.uplink.id in dead:
+                    continue  # its post, or its letter, tells that
+                if self._uplinks.wants(outcome.uplink):
                     self._tell_outcome(outcome, ladder)
 
     def died(self, letter: DeadLetter) -> None:
@@ -77,10 +79,13 @@ class WorkerEvents:
             if not uplinks:
                 self._uplinks.tell_death(letter.uplink_id, facts, reason=letter.reason)
 
-    def _tell_post(self, stage: Stage, post: Post, answer: str, seconds: float) -> None:
-        wanted = [each.mapped for each in post.uplinks if self._uplinks.wants(each.mapped.uplink)]
-        if not wanted:
-            return
+    def _find_wanted(self, post: Post) -> list[MappedUplink]:
+        """Give the uplinks of a post that somebody may want to be told of."""
+        if not self._uplinks.watched:
+            return []
+        return [each.mapped for each in post.uplinks if self._uplinks.wants(each.mapped.uplink)]
+
+    def _tell_post(self, stage: Stage, wanted: Iterable[MappedUplink], post: Post, answer: str, seconds: float) -> None:
         facts = {
             "uplinks": len(post.uplinks),
             "bytes": len(post.body),
@@ -104,8 +109,8 @@ class WorkerEvents:
             case PutBack(reason=reason, detail=detail):
                 facts = {"attempt": attempt, "detail": detail}
                 self._uplinks.tell(Stage.PUT_BACK, uplink, facts, reason=reason, details=details)
-            case _:
-                pass  # delivered: its post has told that
+            case Delivered() | DeadLettered():
+                pass  # as above
 
 
 NOBODY_HEARS = WorkerEvents()

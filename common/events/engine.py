@@ -1,6 +1,8 @@
 """What the roles need of live events, and nothing of how an engine carries them (docs/adr/0012-live-events.md)."""
 
+import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -12,6 +14,14 @@ from common.events.sampling import is_chosen
 from common.events.viewers import Viewers
 from common.health import Health
 from common.logs import LogBudget
+
+KEPT_SECONDS = 0.25
+"""How long what is to become an event is kept."""
+
+MOST_KEPT = 32
+"""Things that are kept at a time: each may hold a whole request in memory."""
+
+MakeEvent: TypeAlias = Callable[[], Event]
 
 log = structlog.get_logger()
 
@@ -50,6 +60,8 @@ class Events(ABC):
 
     def __init__(self, viewers: Viewers) -> None:
         self._viewers = viewers
+        self._kept: list[MakeEvent] = []
+        self._keeping: asyncio.TimerHandle | None = None
         self._log_budget = LogBudget(lines_per_second=1)
 
     @property
@@ -68,15 +80,41 @@ class Events(ABC):
 
     def publish(self, event: Event) -> None:
         """Give the event to those who want to see it, soon; drops it where they are too slow for it."""
-        try:
-            self._carry(event)
-        except Exception:
-            if self._log_budget.allows("event.broken"):
-                log.exception("event.broken", stage=event.stage, uplink_id=event.uplink_id)
+        self._publish_kept()
+        self._publish_made(lambda: event)
+
+    def publish_later(self, make: MakeEvent) -> None:
+        """Make an event and publish it, within :data:`KEPT_SECONDS` and before any that is published after this.
+
+        Several are made in one go, and not each amid the work of the pipeline, where none of the code that makes them
+        is in the processor's caches. What ``make`` holds may not change until then.
+        """
+        self._kept.append(make)
+        if len(self._kept) >= MOST_KEPT:
+            self._publish_kept()
+        elif self._keeping is None:
+            self._keeping = asyncio.get_running_loop().call_later(KEPT_SECONDS, self._publish_kept)
 
     def serve_beside(self, app: ASGIApp, health: Health) -> ASGIApp:  # noqa: ARG002 - for engines that serve
         """Give what a role's port serves: the role's own application, and events where viewers come for them."""
         return app
+
+    def _publish_kept(self) -> None:
+        if self._keeping is not None:
+            self._keeping.cancel()
+            self._keeping = None
+        kept, self._kept = self._kept, []
+        for make in kept:
+            self._publish_made(make)
+
+    def _publish_made(self, make: MakeEvent) -> None:
+        event: Event | None = None
+        try:
+            event = make()
+            self._carry(event)
+        except Exception:
+            if self._log_budget.allows("event.broken"):
+                log.exception("event.broken", stage=event and event.stage, uplink_id=event and event.uplink_id)
 
     @abstractmethod
     def _carry(self, event: Event) -> None:

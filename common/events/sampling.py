@@ -14,8 +14,11 @@ from common.events.event import Event, Stage
 
 MOST_ONE_IN = 65_536
 
-SLACK = 1.25
-"""So many times its rate a viewer gets in a second before any uplink is left out: what was held up comes at once."""
+SLACK = 1.5
+"""So many times its rate a viewer gets in a second before any uplink is left out: what was held up comes at once.
+
+What is told is kept for a quarter of a second, so that even a steady rate comes to a quarter more in some seconds.
+"""
 
 WINDOW_SECONDS = 1.0
 

@@ -4,19 +4,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import structlog
-
 from common.directory.model import AuthorizationKey, Directory
 from common.directory.source import DirectorySource
 from common.envelope import Uplink
 from common.events.engine import NO_EVENTS, Events
 from common.events.event import Event, Stage
 from common.fields.finding import Missing, find_serial
-from common.logs import LogBudget
 from common.reason import Reason
 from common.serial import SerialMalformedError
-
-log = structlog.get_logger()
 
 
 class Owner(NamedTuple):
@@ -33,7 +28,6 @@ class UplinkEvents:
     def __init__(self, events: Events, directory: DirectorySource | None = None) -> None:
         self._events = events
         self._directory = directory
-        self._log_budget = LogBudget(lines_per_second=1)
 
     @property
     def watched(self) -> bool:
@@ -54,18 +48,18 @@ class UplinkEvents:
         details: Mapping[str, Any] | None = None,
         owner: Owner | None = None,
     ) -> None:
-        """Tell one thing about one uplink; ``details`` go to those alone who asked for them.
+        """Tell one thing about one uplink, soon: nothing that is given here may change afterwards.
 
-        ``owner`` is looked for where it is not given.
+        ``details`` go to those alone who asked for them. ``owner`` is looked for where it is not given.
         """
-        try:
+        now = datetime.now(UTC)
+
+        def make() -> Event:
             found = owner or _find_owner(uplink, None if self._directory is None else self._directory.current)
-        except Exception:
-            if self._log_budget.allows("event.broken"):
-                log.exception("event.broken", stage=stage, uplink_id=uplink.id)
-            return
-        shown = details if self._events.details_wanted else None
-        self._events.publish(Event(datetime.now(UTC), stage, uplink.id, *found, reason, facts, shown))
+            shown = details if self._events.details_wanted else None
+            return Event(now, stage, uplink.id, *found, reason, facts, shown)
+
+        self._events.publish_later(make)
 
     def tell_refusal(self, key: AuthorizationKey | None, facts: Mapping[str, Any], *, reason: Reason) -> None:
         """Tell that a request was refused, and whose it was where that is known."""

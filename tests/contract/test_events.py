@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -57,6 +58,15 @@ async def test_a_viewer_sees_events_in_their_order(engine: EventEngine) -> None:
         for number in range(100):
             events.publish(event(number))
         assert numbers_of(await take(seen, 100)) == list(range(100))
+
+
+async def test_what_is_made_later_comes_in_its_turn(engine: EventEngine) -> None:
+    async with engine.start() as events, engine.watch(ANNA) as seen:
+        await watched(events)
+        events.publish_later(partial(event, 1))
+        events.publish(event(2))
+        events.publish_later(partial(event, 3))
+        assert numbers_of(await take(seen, 3)) == [1, 2, 3]
 
 
 async def test_nothing_is_published_while_nobody_watches(engine: EventEngine) -> None:

@@ -1,5 +1,7 @@
 """From an uplink to its events."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from common.events.engine import NO_EVENTS
@@ -9,6 +11,7 @@ from common.serial import SerialRule
 from tests.support.directories import StaticDirectory, build_directory, build_key, build_network
 from tests.support.events import FakeEvents
 from tests.support.uplinks import build_envelope
+from tests.support.waiting import eventually
 
 LORAWAN = build_network("lorawan", serial=SerialRule("FF-FF", "upper"))
 DIRECTORY = StaticDirectory(
@@ -56,12 +59,22 @@ async def test_a_bug_met_while_telling_stays_there(capsys: pytest.CaptureFixture
     assert "event.broken" in capsys.readouterr().out
 
 
+async def test_an_event_has_the_time_when_it_was_told() -> None:
+    events = FakeEvents()
+    before = datetime.now(UTC)
+    UplinkEvents(events).tell(Stage.MAPPED, build_envelope().uplinks()[0], {})
+    after = datetime.now(UTC)
+    await eventually(lambda: bool(events.carried))
+    assert before <= events.carried[0].time <= after
+
+
 async def test_an_engine_that_cannot_carry_an_event_keeps_that_to_itself(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     events = FakeEvents()
     monkeypatch.setattr(events, "_carry", lambda _: 1 / 0)
     UplinkEvents(events).tell(Stage.MAPPED, build_envelope().uplinks()[0], {})
+    assert events.told == []
     assert "event.broken" in capsys.readouterr().out
 
 
