@@ -16,7 +16,7 @@ from common.http_protocol import PARTING, BoundedHttpProtocol
 NO_HEADERS: Mapping[str, str] = {}
 
 
-class Answer(NamedTuple):
+class WholeAnswer(NamedTuple):
     """The answer to a request: a JSON body, and what headers there are besides its type and length."""
 
     status: int
@@ -43,7 +43,7 @@ class DirectApp(Protocol):
 class Connection(Protocol):
     """Where a request came from, and its answer goes."""
 
-    def write_answer(self, answer: Answer, *, keep_alive: bool) -> None:
+    def write_answer(self, answer: WholeAnswer, *, keep_alive: bool) -> None:
         """Write the answer, and end the connection unless it is kept alive."""
 
 
@@ -69,7 +69,7 @@ class WholeRequest(RequestResponseCycle):
         self.disconnected = False
         self.response_complete = False
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: WholeAnswer) -> None:
         """Write the answer."""
         self.response_complete = True
         if not self.disconnected:
@@ -112,7 +112,7 @@ class DirectHttpProtocol(BoundedHttpProtocol):
             held, self._held = self._held, None
             self._take(b"".join(held))
 
-    def write_answer(self, answer: Answer, *, keep_alive: bool) -> None:
+    def write_answer(self, answer: WholeAnswer, *, keep_alive: bool) -> None:
         """Write the answer of a whole request in one piece, and go on with what follows on the connection."""
         headers = self.server_state.default_headers
         if answer.headers:

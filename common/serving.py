@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from common.direct_http import DirectApp, DirectHttpProtocol
-from common.http_protocol import HEAD_SECONDS, BoundedHttpProtocol
+from common.http_protocol import HEAD_SECONDS, PARTING, BoundedHttpProtocol
 from common.tracing import TracedApp
 
 try:
@@ -63,8 +63,8 @@ class _Server(uvicorn.Server):
 
     def part_with_senders(self) -> None:
         """End the connection with every answer from now on."""
-        self.config.encoded_headers.append((b"connection", b"close"))  # uvicorn takes them from here each second
-        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        self.config.encoded_headers.append(PARTING)  # uvicorn takes them from here each second
+        self.server_state.default_headers = [*self.server_state.default_headers, PARTING]
 
     def _create_protocol(self) -> BoundedHttpProtocol:
         protocol = BoundedHttpProtocol if self._direct is None else partial(DirectHttpProtocol, app=self._direct)

@@ -59,9 +59,12 @@ class _Waiting:
 
     batch: UplinkBatch
     envelope: bytes
-    uplinks: int
     since: float
     confirmed: asyncio.Future[None]
+
+    @property
+    def uplinks(self) -> int:
+        return len(self.batch.items)
 
 
 class Acceptance:
@@ -111,7 +114,6 @@ class Acceptance:
         waiting = _Waiting(
             batch=batch,
             envelope=encode_envelope(batch.to_envelope()),
-            uplinks=len(batch.items),
             since=time.monotonic(),
             confirmed=asyncio.get_running_loop().create_future(),
         )

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common import metrics
-from common.direct_http import Answer, WholeRequest
+from common.direct_http import WholeAnswer, WholeRequest
 from common.directory.model import AuthorizationKey
 from common.directory.source import DirectorySource
 from common.events.telling import UNHEARD, UplinkEvents
@@ -133,7 +133,7 @@ class UplinkEndpoint:
             trace=read_trace(headers),
         )
 
-    def _refuse(self, error: BaseException, scope: Scope) -> Answer:
+    def _refuse(self, error: BaseException, scope: Scope) -> WholeAnswer:
         if not isinstance(error, RefusedError):
             log.error("request.broken", exc_info=error)
             metrics.REQUESTS_REFUSED.labels(Reason.INTERNAL_ERROR).inc()
@@ -219,20 +219,20 @@ async def _answer_http_exception(request: Request, exception: Exception) -> Resp
     return Response(answer.body, answer.status, answer.headers, media_type="application/json")
 
 
-def _encode_acceptance(batch: UplinkBatch) -> Answer:
+def _encode_acceptance(batch: UplinkBatch) -> WholeAnswer:
     count = len(batch.items)
     result = f"{count} uplink{'' if count == 1 else 's'} accepted"
-    return Answer(202, orjson.dumps({"status": True, "result": result, "group": batch.group}))
+    return WholeAnswer(202, orjson.dumps({"status": True, "result": result, "group": batch.group}))
 
 
-def _encode_refusal(refused: RefusedError) -> Answer:
+def _encode_refusal(refused: RefusedError) -> WholeAnswer:
     document: dict[str, Any] = {
         "status": False,
         "message": refused.message,
         "reason": refused.reason,
         **refused.details,
     }
-    return Answer(refused.status, orjson.dumps(document), refused.headers)
+    return WholeAnswer(refused.status, orjson.dumps(document), refused.headers)
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

@@ -4,16 +4,16 @@ import asyncio
 
 import httpx
 
-from common.direct_http import Answer, DirectApp, WholeRequest
+from common.direct_http import DirectApp, WholeAnswer, WholeRequest
 
 
 class _Sender:
     """What a request is answered to: in a server, the connection."""
 
     def __init__(self) -> None:
-        self.answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.answered: asyncio.Future[WholeAnswer] = asyncio.get_running_loop().create_future()
 
-    def write_answer(self, answer: Answer, *, keep_alive: bool) -> None:
+    def write_answer(self, answer: WholeAnswer, *, keep_alive: bool) -> None:
         assert keep_alive
         self.answered.set_result(answer)
 

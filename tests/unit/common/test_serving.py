@@ -12,7 +12,7 @@ import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common import http_protocol
-from common.direct_http import NO_HEADERS, Answer, DirectApp, WholeRequest
+from common.direct_http import NO_HEADERS, DirectApp, WholeAnswer, WholeRequest
 from common.serving import PortUnavailableError, ServingOptions, bind, serve_http
 from tests.support.waiting import eventually
 
@@ -42,7 +42,7 @@ class EchoingDirectly:
 
     def take(self, request: WholeRequest) -> None:
         if self.held is None:
-            answer = Answer(202, request.whole_body, {"Taken": "whole"})
+            answer = WholeAnswer(202, request.whole_body, {"Taken": "whole"})
             asyncio.get_running_loop().call_soon(request.answer, answer)
         else:
             self.held.append(request)
@@ -269,7 +269,7 @@ async def test_a_whole_request_that_waits_is_answered_before_what_follows_it(
     directly.held = []
     talking = asyncio.create_task(talk(direct_port, REQUEST + b"\r\nab" + LAST_REQUEST[:-2] + b"cd"))
     await eventually(lambda: directly.held)
-    directly.held[0].answer(Answer(202, b"ab"))
+    directly.held[0].answer(WholeAnswer(202, b"ab"))
     answer = await talking
     assert answer.index(b"\r\n\r\nab") < answer.index(b"\r\n\r\ncd")
 
@@ -278,7 +278,7 @@ async def test_an_answer_may_end_the_connection(direct_port: int, directly: Echo
     directly.held = []
     talking = asyncio.create_task(talk(direct_port, REQUEST + b"\r\nab"))
     await eventually(lambda: directly.held)
-    directly.held[0].answer(Answer(503, b"{}", {"Connection": "close", "Retry-After": "5"}))
+    directly.held[0].answer(WholeAnswer(503, b"{}", {"Connection": "close", "Retry-After": "5"}))
     answer = await talking
     assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
     assert b"\r\nretry-after: 5\r\n" in answer
@@ -297,7 +297,7 @@ def test_nothing_is_written_to_a_sender_that_has_gone(caplog: pytest.LogCaptureF
             writer.transport.abort()
             request = directly.held[0]
             await eventually(lambda: request.disconnected)
-            request.answer(Answer(202, b"ab"))
+            request.answer(WholeAnswer(202, b"ab"))
             assert request.response_complete
 
     uvloop.run(run())
@@ -309,7 +309,7 @@ class RefusingDirectly(EchoingDirectly):
 
     def __init__(self, body: bytes = b"{}", headers: Mapping[str, str] = NO_HEADERS) -> None:
         super().__init__()
-        self.answer = Answer(401, body, headers)
+        self.answer = WholeAnswer(401, body, headers)
         self.taken: list[WholeRequest] = []
 
     def take(self, request: WholeRequest) -> None:
@@ -371,7 +371,7 @@ async def test_who_ends_its_own_side_behind_a_request_gets_the_answer(
     writer.write(REQUEST + b"\r\nab")
     writer.write_eof()
     await eventually(lambda: directly.held and not directly.held[0].keep_alive)
-    directly.held[0].answer(Answer(202, b"ab"))
+    directly.held[0].answer(WholeAnswer(202, b"ab"))
     answer = await asyncio.wait_for(reader.read(), 10)
     assert answer.startswith(b"HTTP/1.1 202")
     assert b"\r\nconnection: close\r\n" in answer
@@ -391,7 +391,7 @@ async def test_what_follows_a_body_is_no_part_of_the_head(direct_port: int, dire
     talking = asyncio.create_task(exchange(direct_port, CHUNKED[:-2] + b"Authorization: other\r\n\r\n"))
     await eventually(lambda: directly.held)
     assert [name for name, _ in directly.held[0].head["headers"]] == [b"host", b"transfer-encoding"]
-    directly.held[0].answer(Answer(202, b"ab"))
+    directly.held[0].answer(WholeAnswer(202, b"ab"))
     directly.held = None
     await talking
 
