@@ -68,7 +68,7 @@ faults: setup  ## break everything under load and count what arrives; needs a Do
 
 pin: $(VENV)/ready  ## write the pinned requirements anew from the ranges in pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make pin" --extra traces --extra fast pyproject.toml -o requirements/runtime.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make pin" --extra traces pyproject.toml -o requirements/runtime.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make pin" --extra dev pyproject.toml -o requirements/dev.txt
 
 clean:  ## remove what setup, the tests and the runs left

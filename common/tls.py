@@ -84,18 +84,12 @@ def create_client_context(files: TlsFiles) -> ssl.SSLContext:
 
 
 def explain_distrust(error: BaseException | None) -> str | None:
-    """Say in one line which certificate was not trusted, where that is what the error comes from; else None."""
-    while error is not None:
-        # aiohttp's own kind of it has no message, but comes from one that has.
-        message = getattr(error, "verify_message", None)
-        if isinstance(error, ssl.SSLCertVerificationError) and message:
-            return describe_distrust(message)
+    """Say in one line which certificate was not trusted and what to do, where the error comes from that; else None."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
         error = error.__cause__
-    return None
-
-
-def describe_distrust(problem: str) -> str:
-    """Say that a certificate was not trusted, and what to do about it."""
+    if error is None:
+        return None
+    problem = error.verify_message
     return f"the other side's certificate is not trusted: {problem} ({AUTHORITIES_SETTING} names authorities to trust)"
 
 

@@ -91,6 +91,11 @@ class UnauthorizedError(RejectedError):
     """The token that was sent is not, or no longer, good."""
 
 
+def refuse_answer(status: int, why: str) -> TransientError:
+    """Give the error for an answer that is not read: it cannot be the API's."""
+    return TransientError(f"{status} {why}: not from the API")
+
+
 def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Any:
     """Give the ``result`` of an answer, or raise what it means.
 

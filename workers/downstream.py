@@ -16,7 +16,6 @@ from common import metrics
 from common.directory.model import AuthorizationKey, Network
 from common.directory.source import DirectorySource
 from common.serial import Serial
-from common.tls import explain_distrust
 from common.tracing import start_span, write_context
 from workers.answers import (
     Answer,
@@ -223,7 +222,7 @@ class Downstream:
         except Exception as error:  # noqa: BLE001 - see below
             # Whatever a server or a network can do to a client says nothing about the uplink. The error's own text may
             # hold the URL, and the resolve URL holds a key.
-            raise TransientError(explain_distrust(error) or type(error).__name__) from None
+            raise TransientError(type(error).__name__) from None
         self._note_bulk(answer.headers)
         return answer
 

@@ -5,24 +5,15 @@ downstream's. No cookie is kept: what is said to one tenant's request has no pla
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from types import TracebackType
-from typing import NoReturn, Protocol, Self
+from typing import Protocol, Self
 
-import aiohttp
 import httpx
-from yarl import URL
 
 from common.settings import Settings
-from common.tls import create_client_context
-from workers.answers import Answer, TransientError
-from workers.bulk import REQUESTS_IN_FLIGHT
-
-KEEP_ALIVE_SECONDS = 30
-"""How long an idle connection downstream is kept for the next post."""
-
-PROBES = 1
-"""Connections that are not for posts: whether the downstream is there must be seen when all of them hang."""
+from workers.answers import Answer, refuse_answer
+from workers.network_client import NetworkClient
 
 FOR_EVER = httpx.Timeout(None)
 """An app in the same process knows nothing of the library's time-outs."""
@@ -58,55 +49,7 @@ def create_client(settings: Settings, transport: httpx.AsyncBaseTransport | None
     """
     if transport is not None:
         return TransportClient(transport, settings.downstream_timeout)
-    try:
-        from workers.reqwest_client import ReqwestClient  # noqa: PLC0415 - what it imports is an extra
-    except ModuleNotFoundError:
-        return AiohttpClient(settings)
-    return ReqwestClient(settings)
-
-
-def count_connections(settings: Settings) -> int:
-    """Say how many connections there are at most: one for each request that is open at a time."""
-    return settings.posts_in_flight + REQUESTS_IN_FLIGHT + PROBES
-
-
-class AiohttpClient:
-    """Over the network, with aiohttp: a request costs a third of what it does with httpx on the same connections."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._tls = create_client_context(settings.tls)
-        self._limit = count_connections(settings)
-        self._seconds = settings.downstream_timeout
-        self._session: aiohttp.ClientSession
-
-    async def __aenter__(self) -> Self:
-        """Open the client."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=self._tls),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self._seconds),
-            headers=NO_CODING,
-            auto_decompress=False,
-        )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close its connections."""
-        await self._session.close()
-
-    async def exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, most_bytes: int
-    ) -> Answer:
-        """Give the answer to a request, as :class:`HttpClient` says."""
-        async with self._session.request(
-            method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False
-        ) as response:
-            content = await read_bounded(
-                response.status, response.headers, response.content.iter_any(), most_bytes=most_bytes
-            )
-            return Answer(response.status, response.headers, content)
+    return NetworkClient(settings)
 
 
 class TransportClient:
@@ -134,26 +77,17 @@ class TransportClient:
             asyncio.timeout(self._seconds),
             self._client.stream(method, url, headers=headers, content=body) as response,
         ):
-            content = await read_bounded(
-                response.status_code, response.headers, response.aiter_bytes(), most_bytes=most_bytes
-            )
+            content = await _read_bounded(response, most_bytes)
         self._client.cookies.clear()
         return Answer(response.status_code, response.headers, content)
 
 
-async def read_bounded(
-    status: int, headers: Mapping[str, str], chunks: AsyncIterator[bytes], *, most_bytes: int
-) -> bytes:
-    """Read an answer while it is small. No coding was asked for, and what comes in one may unfold to anything."""
-    if "content-encoding" in headers:
-        _refuse(f"{status} in a coding that was not asked for")
+async def _read_bounded(response: httpx.Response, most_bytes: int) -> bytes:
+    if "content-encoding" in response.headers:
+        raise refuse_answer(response.status_code, "in a coding that was not asked for")
     body = b""
-    async for chunk in chunks:
+    async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > most_bytes:
-            _refuse(f"{status} with more than {most_bytes} bytes")
+            raise refuse_answer(response.status_code, f"with more than {most_bytes} bytes")
     return body
-
-
-def _refuse(what: str) -> NoReturn:
-    raise TransientError(f"{what}: not from the API")

@@ -2,28 +2,20 @@
 
 import asyncio
 import ssl
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-import aiohttp
 import httpx
 import pytest
-from pyreqwest.exceptions import PyreqwestError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.serving import ServingOptions, bind, serve_http
 from common.settings import Settings
-from common.tls import ServerTls, TlsFiles, explain_distrust
-from tests.support.certificates import Authority
 from workers.answers import TransientError
-from workers.http_client import AiohttpClient, HttpClient, create_client
-from workers.reqwest_client import ReqwestClient
+from workers.http_client import HttpClient, create_client
+from workers.network_client import NetworkClient
 
 LIMIT = 1_000
-
-OVER_THE_NETWORK: dict[str, Callable[[Settings], HttpClient]] = {"pyreqwest": ReqwestClient, "aiohttp": AiohttpClient}
 
 
 class App:
@@ -62,14 +54,14 @@ async def serving(app: ASGIApp, tls: ssl.SSLContext | None = None) -> AsyncItera
     await server
 
 
-@pytest.fixture(params=["pyreqwest", "aiohttp", "in process"])
+@pytest.fixture(params=["over the network", "in process"])
 async def way(request: pytest.FixtureRequest, app: App) -> AsyncIterator[tuple[HttpClient, str]]:
     """A client and the URL of the app for it."""
     if request.param == "in process":
         async with create_client(Settings(), httpx.ASGITransport(app)) as client:
             yield client, "http://app"
         return
-    async with serving(app) as port, OVER_THE_NETWORK[request.param](Settings()) as client:
+    async with serving(app) as port, NetworkClient(Settings()) as client:
         yield client, f"http://127.0.0.1:{port}"
 
 
@@ -122,25 +114,6 @@ async def test_an_answer_in_a_coding_is_not_unfolded(way: tuple[HttpClient, str]
         await client.exchange("GET", f"{url}/info", {}, None, most_bytes=LIMIT)
 
 
-@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{"], ids=["nothing", "half"])
-@pytest.mark.parametrize("library", OVER_THE_NETWORK)
-async def test_an_answer_that_is_not_whole_in_time_is_given_up(library: str, beginning: bytes) -> None:
-    released = asyncio.Event()
-
-    async def answer_in_part(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(beginning)
-        await released.wait()
-        writer.close()
-
-    server = await asyncio.start_server(answer_in_part, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, OVER_THE_NETWORK[library](Settings(downstream_timeout=0.2)) as client:
-        with pytest.raises(TimeoutError):
-            await client.exchange("GET", f"http://127.0.0.1:{port}/info", {}, None, most_bytes=LIMIT)
-        released.set()
-
-
 async def test_an_app_in_the_same_process_has_no_more_time() -> None:
     async def never_answer(scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive, send
@@ -151,63 +124,5 @@ async def test_an_app_in_the_same_process_has_no_more_time() -> None:
             await client.exchange("GET", "http://app/info", {}, None, most_bytes=LIMIT)
 
 
-@pytest.mark.parametrize("library", OVER_THE_NETWORK)
-async def test_nothing_is_repeated_when_a_server_ends_the_connection_without_an_answer(library: str) -> None:
-    """Also not by the library: whoever asks decides that."""
-    requests = 0
-
-    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal requests
-        await reader.readuntil(b"\r\n\r\n")
-        requests += 1
-        writer.close()
-
-    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, OVER_THE_NETWORK[library](Settings()) as client:
-        with pytest.raises((aiohttp.ClientError, PyreqwestError)):
-            await client.exchange("POST", f"http://127.0.0.1:{port}/data", {}, b"[]", most_bytes=LIMIT)
-    assert requests == 1
-
-
-def test_without_the_faster_library_the_other_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(create_client(Settings()), ReqwestClient)
-    monkeypatch.delitem(sys.modules, "workers.reqwest_client")
-    monkeypatch.setitem(sys.modules, "pyreqwest.client", None)
-    assert isinstance(create_client(Settings()), AiohttpClient)
-
-
-@pytest.mark.parametrize("library", OVER_THE_NETWORK)
-async def test_a_certificate_that_nobody_vouches_for_is_named_and_one_of_the_authorities_is_trusted(
-    library: str, app: App, tmp_path: Path
-) -> None:
-    authority = Authority(tmp_path)
-    pair = authority.issue("downstream")
-    async with serving(app, ServerTls(TlsFiles(pair.certificate, pair.key)).context) as port:
-        url = f"https://127.0.0.1:{port}/info"
-        async with OVER_THE_NETWORK[library](Settings()) as client:
-            with pytest.raises(Exception) as refused:  # noqa: PT011 - whose error it is, is the library's matter
-                await client.exchange("GET", url, {}, None, most_bytes=LIMIT)
-            assert "certificate is not trusted" in (explain_distrust(refused.value) or str(refused.value))
-        async with OVER_THE_NETWORK[library](Settings(tls_ca=authority.path)) as client:
-            assert (await client.exchange("GET", url, {}, None, most_bytes=LIMIT)).status == 200
-
-
-@pytest.mark.parametrize("library", OVER_THE_NETWORK)
-async def test_a_connection_is_used_again(library: str) -> None:
-    connections = 0
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-        for _ in range(3):
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-        writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/info"
-    async with server, OVER_THE_NETWORK[library](Settings()) as client:
-        for _ in range(3):
-            assert (await client.exchange("GET", url, {}, None, most_bytes=LIMIT)).body == b"{}"
-    assert connections == 1
+def test_nothing_else_than_a_transport_leads_to_another_way() -> None:
+    assert isinstance(create_client(Settings()), NetworkClient)
