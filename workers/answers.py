@@ -35,11 +35,22 @@ _RETRY_AFTER_IN_TEXT = re.compile(rf"Retry-After:\s*(\d{{1,{MOST_DIGITS}}})(?!\d
 
 
 class Answer(NamedTuple):
-    """An HTTP answer, or the part of one that is about one post. The names of headers are found in any case."""
+    """An HTTP answer. The names of headers are found in any case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class Statement(NamedTuple):
+    """What an answer says: ``document`` is its JSON, None where it is none.
+
+    Of a post that travelled with others, the part of the answer that is about it.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    document: Any
 
 
 class DownstreamError(Exception):
@@ -96,14 +107,24 @@ def refuse_answer(status: int, why: str) -> TransientError:
     return TransientError(f"{status} {why}: not from the API")
 
 
-def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Any:
+def parse_answer(answer: Answer) -> Statement:
+    """Give what an answer says."""
+    try:
+        document = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        document = None
+    return Statement(answer.status, answer.headers, document)
+
+
+def read_statement(statement: Statement) -> Any:
     """Give the ``result`` of an answer, or raise what it means.
 
     Raises :class:`TransientError` for 408, 425, 429, 5xx, a redirect, and whatever is no JSON object with a boolean
     ``status`` (a proxy's page, a captive portal); :class:`UnauthorizedError` for 401 and 403; :class:`RejectedError`
     for any other 4xx and for ``"status": false`` in a 2xx.
     """
-    envelope = _read_envelope(body)
+    status, headers, document = statement
+    envelope = document if isinstance(document, dict) and isinstance(document.get("status"), bool) else None
     message = _read_message(status, envelope)
     if status == THROTTLED:
         raise ThrottledError(message, _read_retry_after(headers, message))
@@ -122,14 +143,6 @@ def _read_reason(envelope: dict[str, Any]) -> Reason:
     """Sluice's registry says when a payload parser failed; TagoIO gives no reasons."""
     is_parsers = envelope.get("reason") == Reason.PARSER_FAILED
     return Reason.PARSER_FAILED if is_parsers else Reason.DOWNSTREAM_REFUSED
-
-
-def _read_envelope(body: bytes) -> dict[str, Any] | None:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return document if isinstance(document, dict) and isinstance(document.get("status"), bool) else None
 
 
 def _read_message(status: int, envelope: dict[str, Any] | None) -> str:

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import orjson
 
-from workers.answers import Answer, RejectedError, TransientError, read_answer
+from workers.answers import Answer, RejectedError, Statement, TransientError, parse_answer, read_statement
 from workers.grouping import Post
 
 POSTS_PER_REQUEST = 200
@@ -35,7 +35,7 @@ class _Waiting:
     """A post on its way, and the answer that its sender waits for."""
 
     encoded: bytes
-    answer: asyncio.Future[Answer]
+    answer: asyncio.Future[Statement]
 
 
 class Bulk:
@@ -47,7 +47,7 @@ class Bulk:
         self._sending: set[asyncio.Task[None]] = set()
         self._is_due = False
 
-    async def post(self, post: Post) -> Answer:
+    async def post(self, post: Post) -> Statement:
         """Give the answer to this post; :class:`TransientError` when the request that it was in failed as a whole."""
         waiting = _Waiting(_encode(post), asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
@@ -100,12 +100,12 @@ def _encode(post: Post) -> bytes:
     return b'{"device_token":%b,"uplinks":%b,"records":%b}' % (token, uplinks, post.body)
 
 
-def _read_answers(answer: Answer, posts: int) -> list[Answer]:
+def _read_answers(answer: Answer, posts: int) -> list[Statement]:
     """Take an answer apart; raises :class:`TransientError` for one that is not about so many posts."""
     if answer.status != HTTPStatus.OK:
         raise _read_failure(answer)
     try:
-        answers = [_read_entry(entry) for entry in orjson.loads(answer.body)["result"]]
+        answers = [Statement(int(entry["code"]), {}, entry) for entry in orjson.loads(answer.body)["result"]]
     except (ValueError, TypeError, KeyError) as error:
         raise TransientError(f"the answer to many posts at once cannot be read: {error!r}") from None
     if len(answers) != posts:
@@ -116,13 +116,9 @@ def _read_answers(answer: Answer, posts: int) -> list[Answer]:
 def _read_failure(answer: Answer) -> TransientError:
     """Say what an answer to the request as a whole means: whatever it is, it is about none of the posts."""
     try:
-        read_answer(*answer)
+        read_statement(parse_answer(answer))
     except TransientError as error:
         return error
     except RejectedError as error:
         return TransientError(f"many posts at once: {error}")
     return TransientError(f"many posts at once: {answer.status}")
-
-
-def _read_entry(entry: dict[str, Any]) -> Answer:
-    return Answer(int(entry["code"]), {}, orjson.dumps(entry))

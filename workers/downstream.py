@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from opentelemetry.trace import SpanKind
@@ -22,9 +22,11 @@ from workers.answers import (
     AwayError,
     DownstreamError,
     RejectedError,
+    Statement,
     ThrottledError,
     TransientError,
-    read_answer,
+    parse_answer,
+    read_statement,
 )
 from workers.breaker import Breaker
 from workers.bulk import Bulk
@@ -86,12 +88,12 @@ class Downstream:
 
         An answer that refuses it is one. So is 404 from a server that has not this route of the API.
         """
-        request = _Request(route="probe", method="GET", path="/info", headers={}, profile="", about="")
+        request = _Request(route="probe", method="GET", path="/info", headers={})
         answer = await self._fetch(request)  # not in one of the slots: what hangs may have them all
         if answer.status == HTTPStatus.NOT_FOUND:
             return
         with contextlib.suppress(RejectedError, ThrottledError):
-            _read_masked(answer, ())
+            _read_masked(parse_answer(answer), ())
 
     async def resolve(self, serial: Serial, key: AuthorizationKey, network: Network) -> DeviceToken:
         """Ask for the device token of a serial, with the network's token and the sender's authorization."""
@@ -101,12 +103,10 @@ class Downstream:
             method="GET",
             path=build_resolve_path(serial, authorization),
             headers={"Authorization": network_token},
-            profile=key.profile,
-            about=serial,
-            secrets=(authorization, quote(authorization, safe=""), network_token),
         )
+        concern = _Concern(key.profile, serial, (authorization, quote(authorization, safe=""), network_token))
         await self._governor.wait_unpaused(key.profile)
-        result = await self._blips.call(lambda: self._send(request), about=request.about)
+        result = await self._blips.call(lambda: self._read(concern, self._ask(request)), about=serial)
         if not isinstance(result, str) or not TOKEN.fullmatch(result):
             raise TransientError("the answer to resolve holds no device token")
         return DeviceToken(SecretStr(result))
@@ -125,25 +125,12 @@ class Downstream:
         ``on_failure`` hears of every try that came to nothing, those included that are repeated in place.
         """
         device_token = post.device_token.get_secret_value()
-        request = _Request(
-            route="data",
-            method="POST",
-            path="/data",
-            headers={
-                "Device-Token": device_token,
-                "Content-Type": "application/json",
-                "Sluice-Uplinks": ",".join(resolved.mapped.uplink.id for resolved in post.uplinks),
-            },
-            body=post.body,
-            profile=post.profile,
-            about=device_token,
-            secrets=(device_token,),
-        )
+        concern = _Concern(post.profile, device_token, (device_token,))
 
         async def send() -> Any:
             await self._governor.turn(post.profile, waiting, until=until)
             try:
-                return await self._send(request, post)
+                return await self._read(concern, self._carry(post))
             except AwayError:  # nothing was tried
                 raise
             except DownstreamError as error:
@@ -153,17 +140,17 @@ class Downstream:
         with start_span("post uplinks"):
             return await self._blips.call(send, about=device_token)
 
-    async def _send(self, request: "_Request", post: Post | None = None) -> Any:
-        """Give the result of the answer, or raise what it means, and tell breaker and governor what that says."""
+    async def _read(self, concern: "_Concern", answering: Awaitable[Statement]) -> Any:
+        """Give the result of an answer, or raise what it means, and tell breaker and governor what that says."""
         try:
-            result = _read_masked(await self._exchange(request, post), request.secrets)
+            result = _read_masked(await answering, concern.secrets)
         except AwayError:
             raise
         except ThrottledError as error:
-            self._governor.pause(request.profile, error.retry_after)
+            self._governor.pause(concern.profile, error.retry_after)
             raise
         except TransientError:
-            self.breaker.note_failure(request.about)
+            self.breaker.note_failure(concern.about)
             raise
         except RejectedError:
             self.breaker.note_success()
@@ -171,20 +158,23 @@ class Downstream:
         self.breaker.note_success()
         return result
 
-    async def _exchange(self, request: "_Request", post: Post | None) -> Answer:
-        """Give the answer to a request: a post travels with others where the downstream takes that.
+    async def _carry(self, post: Post) -> Statement:
+        """Give the answer to a post, which travels with others where the downstream takes that.
 
         When many posts at once came to nothing, one of them may be why: each is tried by itself then.
         """
-        if post is not None and self._bulk_path is not None:
+        if self._bulk_path is not None:
             try:
                 return await self._bulk.post(post)
             except (AwayError, ThrottledError):
                 raise
             except TransientError:
                 self.breaker.suspect()
+        return await self._ask(_create_data_request(post))
+
+    async def _ask(self, request: "_Request") -> Statement:
         async with self._slots, self.breaker.admission():
-            return await self._fetch(request)
+            return parse_answer(await self._fetch(request))
 
     async def _send_bulk(self, body: bytes) -> Answer:
         path = self._bulk_path
@@ -195,8 +185,6 @@ class Downstream:
             method="POST",
             path=path,
             headers={"Content-Type": "application/json"},
-            profile="",
-            about="",
             body=body,
             answer_bytes=BULK_ANSWER_BYTES,
         )
@@ -233,27 +221,39 @@ class Downstream:
             self._bulk_path = path
 
 
-def _read_masked(answer: Answer, secrets: tuple[str, ...]) -> Any:
+def _create_data_request(post: Post) -> "_Request":
+    headers = {
+        "Device-Token": post.device_token.get_secret_value(),
+        "Content-Type": "application/json",
+        "Sluice-Uplinks": ",".join([resolved.mapped.uplink.id for resolved in post.uplinks]),
+    }
+    return _Request(route="data", method="POST", path="/data", headers=headers, body=post.body)
+
+
+def _read_masked(statement: Statement, secrets: tuple[str, ...]) -> Any:
     try:
-        return read_answer(*answer)
+        return read_statement(statement)
     except DownstreamError as error:
         error.mask(secrets)
         raise
 
 
-@dataclass(slots=True)
-class _Request:
-    """One request, with what must not be repeated from its answer: a server may quote what it was asked.
+class _Concern(NamedTuple):
+    """Whom a request is about: ``profile`` is whose limit it counts against, ``about`` tells one device from another.
 
-    ``about`` tells one device from another, ``profile`` is whose limit it counts against.
+    ``secrets`` must not be repeated from the answer: a server may quote what it was asked.
     """
 
+    profile: str
+    about: str
+    secrets: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Request:
     route: str
     method: str
     path: str
     headers: Mapping[str, str]
-    profile: str
-    about: str
-    secrets: tuple[str, ...] = ()
     body: bytes | None = None
     answer_bytes: int = ANSWER_BYTES

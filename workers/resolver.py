@@ -116,7 +116,10 @@ class Resolver:
             self._cache.pop(question, None)
 
     def _recall(self, mapped: MappedUplink) -> _Answer | None:
-        answer = self._cache.get(_question_of(mapped))
+        try:
+            answer = self._cache[_question_of(mapped)]
+        except KeyError:  # `get` would look twice
+            return None
         if isinstance(answer, UnknownDevice) and mapped.uplink.envelope.first_seen is not None:
             return answer if self._clock() < answer.asked_at + DOUBTED_AFTER_SECONDS else None
         return answer

@@ -135,21 +135,19 @@ def _find_mapped(read: Callable[[object], T | None], path: Path, item: Item, que
 
 
 def _find_common(wanted: WantedField, read: Callable[[object], T | None], item: Item, query: Query) -> Found[T] | None:
-    if isinstance(item, dict) and (found := _first_usable(wanted, read, item)) is not None:
-        return Found(*found, in_query=False)
-    if query:
+    found = _first_usable(wanted, read, item, in_query=False) if isinstance(item, dict) else None
+    if found is None and query:
         parameters = {key: first_value(values) for key, values in query.items()}
-        if (found := _first_usable(wanted, read, parameters)) is not None:
-            return Found(*found, in_query=True)
-    return None
+        return _first_usable(wanted, read, parameters, in_query=True)
+    return found
 
 
 def _first_usable(
-    wanted: WantedField, read: Callable[[object], T | None], fields: Mapping[str, Any]
-) -> tuple[T, Path] | None:
+    wanted: WantedField, read: Callable[[object], T | None], fields: Mapping[str, Any], *, in_query: bool
+) -> Found[T] | None:
     for key in wanted.candidates[tuple(fields)]:
         if (value := read(fields[key])) is not None:
-            return value, (key,)
+            return Found(value, (key,), in_query)
     return None
 
 

@@ -3,13 +3,26 @@
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 
-from workers.answers import RejectedError, ThrottledError, TransientError, UnauthorizedError, read_answer
+from workers.answers import (
+    Answer,
+    RejectedError,
+    ThrottledError,
+    TransientError,
+    UnauthorizedError,
+    parse_answer,
+    read_statement,
+)
 
 YES = b'{"status": true, "result": "1 Data Added"}'
 NO = b'{"status": false, "message": "because"}'
+
+
+def read_answer(status: int, headers: dict[str, str], body: bytes) -> Any:
+    return read_statement(parse_answer(Answer(status, headers, body)))
 
 
 def expected_error(status: int) -> type[Exception]:

@@ -41,7 +41,7 @@ async def test_posts_of_one_moment_leave_together_and_each_gets_its_own_answer()
     registry = Registry()
     bulk = Bulk(registry)
     answers = await asyncio.gather(*(bulk.post(build_post(n)) for n in range(10)))
-    assert [orjson.loads(answer.body)["result"] for answer in answers] == [f"device-{n}" for n in range(10)]
+    assert [answer.document["result"] for answer in answers] == [f"device-{n}" for n in range(10)]
     assert [len(posts) for posts in registry.requests] == [10]
     assert registry.requests[0][3] == {
         "device_token": "device-3",
