@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 
 import aiohttp
 
@@ -70,8 +71,13 @@ class Senders:
                 self.sent += BATCH
 
     async def _post(self, first: int, batch: int) -> None:
+        """Send until it is accepted: a broker that is held up by the disk for two seconds is what 503 is for."""
         body = create_batch(first, batch, devices=self._devices)
-        async with self._session.post(next(self._urls), data=body, headers=self._headers) as response:
-            answer = await response.read()
+        while True:
+            async with self._session.post(next(self._urls), data=body, headers=self._headers) as response:
+                answer = await response.read()
+            if response.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                break
+            await asyncio.sleep(float(response.headers.get("Retry-After", 1)))
         assert response.status in {200, 202}, f"{response.status} {answer!r}"
         self.accepted[first] = time.monotonic()

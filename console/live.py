@@ -29,7 +29,7 @@ BURST_SECONDS: Final = 0.05
 """What has come within this time is written at once: nobody reads faster, and a write costs as much as many events."""
 
 UPLINKS_PER_SECOND: Final = 50
-"""That are told to a page: 12,000 events a minute, which nobody reads, and more would cost the pipeline."""
+"""That a page can show: 12,000 events a minute. Of more it is told a sample."""
 
 Watch: TypeAlias = Callable[[Announcement], AbstractAsyncContextManager[AsyncIterator[Seen]]]
 """Gives what the processes tell, as long as the context lasts. Raises :class:`WatchError`."""

@@ -54,7 +54,7 @@ class EventFilter:
 class Announcement:
     """A viewer, by a name that nobody else has, and what it wants to see; ``details``: also what uplinks hold.
 
-    ``uplinks_per_second`` is how many it can use, of those that fit; None: all of them.
+    ``uplinks_per_second`` is how many it can use, of those that fit; of more it is told a sample. None: all of them.
     """
 
     viewer: str

@@ -20,6 +20,10 @@ SLACK = 1.5
 What is told is kept for a quarter of a second, so that even a steady rate comes to a quarter more in some seconds.
 """
 
+SAMPLE = 1 / 4
+"""Of its rate, a viewer is told so much at most once it is not told of everything: a sample is looked at and not read
+through, and each uplink that is told costs the pipeline."""
+
 WINDOW_SECONDS = 1.0
 
 HEARD_SECONDS = 10.0
@@ -39,12 +43,13 @@ def is_sampled(event: Event, one_in: int) -> bool:
 
 
 class Sampler:
-    """Says for one viewer which part of the uplinks it is told of, so that at most ``most`` a second are told.
+    """Says for one viewer which part of the uplinks it is told of: all while there are at most ``most`` a second.
 
-    A half is chosen of those that were chosen as soon as too many were told, and a quarter where that took less than
-    half a second; twice as many after each second in which at most a quarter of ``most`` was told. That is far apart
-    on purpose, for each change cuts stories. An uplink is counted once, however many stages it goes through here.
-    ``changed`` is called after each change; ``most`` None: all are told.
+    Else a sample: a half is chosen of those that were chosen as soon as too many were told, and a quarter where that
+    took less than half a second; twice as many after each second in which few were told, and all of them after one in
+    which there were far less than ``most``. That is far apart on purpose, for each change cuts stories. An uplink is
+    counted once, however many stages it goes through here. ``changed`` is called after each change; ``most`` None: all
+    are told.
     """
 
     def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
@@ -61,7 +66,7 @@ class Sampler:
         if self._window is None:
             self._begin_window()
         self._told[event.stage] += 1
-        if self._told[event.stage] > self.most * (SLACK if self.one_in == 1 else 1):
+        if self._told[event.stage] > self.most * (SLACK if self.one_in == 1 else SAMPLE):
             self._choose(min(self.one_in * (4 if self._is_young() else 2), MOST_ONE_IN))
 
     def close(self) -> None:
@@ -83,7 +88,10 @@ class Sampler:
         self._window = None
         if self.one_in == 1:
             return
-        if self.most is None or 4 * max(self._told.values(), default=0) <= self.most:
+        told = max(self._told.values(), default=0)
+        if self.most is None or 2 * told * self.one_in <= self.most:
+            self._choose(1)
+        elif 4 * told <= self.most * SAMPLE:
             self._choose(self.one_in // 2)
         else:
             self._begin_window()

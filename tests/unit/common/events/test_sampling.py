@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from common.events.event import Event, Stage
-from common.events.sampling import HEARD_SECONDS, MOST_ONE_IN, SLACK, Sampler, Samples, is_chosen, is_sampled
+from common.events.sampling import HEARD_SECONDS, MOST_ONE_IN, SAMPLE, SLACK, Sampler, Samples, is_chosen, is_sampled
 from tests.support.waiting import eventually
 from tests.unit.common.events.test_event import EVENT
 
 IDS = [f"{group:024x}/{index}" for group in range(400) for index in range(20)]
-MOST = 20
+MOST = 40
 
 
 @pytest.fixture
@@ -79,14 +79,16 @@ async def test_after_each_calm_second_more_are_told_again(sampler: Sampler, monk
     changes: list[int] = []
     sampler = Sampler(lambda: changes.append(sampler.one_in))
     sampler.most = MOST
-    tell(sampler, int(MOST * SLACK) + 1)
-    most_strict = changes[-1]
+    tell(sampler, int(MOST * SLACK) + 1 + int(MOST * SAMPLE) + 1)
+    assert changes == [4, 16]
+    tell(sampler, 2)  # of some 32
+    await eventually(lambda: sampler.one_in < 16)
+    assert changes == [4, 16, 8]
     await eventually(lambda: sampler.one_in == 1)
-    assert changes[-3:] == [4, 2, 1][-len(changes) :]
-    assert most_strict == 4
+    assert changes == [4, 16, 8, 1], "nothing came any more"
 
 
-@pytest.mark.parametrize(("told", "one_in"), [(MOST // 4, 2), (MOST // 4 + 1, 4), (MOST, 4), (MOST + 1, 16)])
+@pytest.mark.parametrize(("told", "one_in"), [(5, 1), (6, 4), (10, 4), (11, 16)])
 async def test_a_rate_that_is_neither_small_nor_too_much_changes_nothing(
     sampler: Sampler, told: int, one_in: int
 ) -> None:
