@@ -207,6 +207,8 @@ class Downstream:
                 )
         except TransientError:
             raise
+        except TimeoutError:
+            raise TransientError("no whole answer in time (SLUICE_DOWNSTREAM_TIMEOUT)") from None
         except Exception as error:  # noqa: BLE001 - see below
             # Whatever a server or a network can do to a client says nothing about the uplink. The error's own text may
             # hold the URL, and the resolve URL holds a key.

@@ -24,6 +24,9 @@ SAMPLE = 1 / 4
 """Of its rate, a viewer is told so much at most once it is not told of everything: a sample is looked at and not read
 through, and each uplink that is told costs the pipeline."""
 
+FEW = 3 / 4
+"""Of its rate: a sample that stands for no more becomes everything again."""
+
 WINDOW_SECONDS = 1.0
 
 HEARD_SECONDS = 10.0
@@ -47,7 +50,7 @@ class Sampler:
 
     Else a sample: a half is chosen of those that were chosen as soon as too many were told, and a quarter where that
     took less than half a second; twice as many after each second in which few were told, and all of them after one in
-    which there were far less than ``most``. That is far apart on purpose, for each change cuts stories. An uplink is
+    which there were less than ``most``. That is far apart on purpose, for each change cuts stories. An uplink is
     counted once, however many stages it goes through here. ``changed`` is called after each change; ``most`` None: all
     are told.
     """
@@ -89,7 +92,7 @@ class Sampler:
         if self.one_in == 1:
             return
         told = max(self._told.values(), default=0)
-        if self.most is None or 2 * told * self.one_in <= self.most:
+        if self.most is None or told * self.one_in <= self.most * FEW:
             self._choose(1)
         elif 4 * told <= self.most * SAMPLE:
             self._choose(self.one_in // 2)

@@ -80,12 +80,14 @@ async def test_every_try_of_a_post_that_came_to_nothing_is_told_with_its_answer(
     heard: list[str] = []
     answers: list[httpx.Response | Exception] = [
         httpx.ConnectError("no"),
+        TimeoutError(),
         httpx.Response(503, json={"status": False, "message": "device-1 has to wait"}),
         httpx.Response(202, json={"status": True, "result": "1 Data Added"}),
     ]
     (post,), _ = group_into_posts([build_resolved(token="device-1")])
     await build_downstream(Server(*answers), blips=30).post(post, on_failure=lambda error: heard.append(str(error)))
-    assert heard == ["ConnectError", "503: *** has to wait"]
+    late = "no whole answer in time (SLUICE_DOWNSTREAM_TIMEOUT)"
+    assert heard == ["ConnectError", late, "503: *** has to wait"]
 
 
 @pytest.mark.parametrize("result", [None, "", 7, {}])
