@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 from workers.answers import Answer, TransientError, refuse_answer
 
 HEAD_BYTES = 65_536
-"""Of an answer; one of the API has some hundred."""
+"""Of an answer, and as many where its body does not go on; one of the API has some hundred."""
 
 INFORMATIONAL = 1
 
@@ -28,7 +28,7 @@ class Connection(asyncio.Protocol):
         self._answered: asyncio.Future[Answer] | None = None
         self._most_bytes = 0
         self._headers: CIMultiDict[str] = CIMultiDict()
-        self._body = b""
+        self._body = bytearray()
         self._head_bytes = 0
         self._is_in_body = False
 
@@ -65,25 +65,31 @@ class Connection(asyncio.Protocol):
         if self._answered is None:  # a server that gives up an idle connection may say so
             self.close()
             return
-        self._head_bytes += 0 if self._is_in_body else len(data)
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(TransientError("the answer is not HTTP/1.1"))
-        if self._head_bytes > HEAD_BYTES and not self._is_in_body:
+        if self._head_bytes > HEAD_BYTES:
             self._fail(TransientError(f"an answer whose headers have more than {HEAD_BYTES} bytes: not from the API"))
 
-    def connection_lost(self, error: Exception | None) -> None:
-        """End the answer where it goes on until the end of the connection; else there is none."""
+    def eof_received(self) -> None:
+        """End the answer where it goes on until the end of the connection, which the event loop closes behind this."""
         self.is_free = False
-        if error is None and self._is_in_body and not _says_its_length(self._headers):
+        if self._is_in_body and not _says_its_length(self._headers):
             self.on_message_complete()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """End the answer as above, for TLS may end without its own word for it; one that is awaited still is none."""
+        if error is None:
+            self.eof_received()
+        self.is_free = False
         self._fail(TransientError(ENDED))
 
     def on_message_begin(self) -> None:
         """Begin an answer; a second one to a request is none to the next."""
         self._headers = CIMultiDict()
-        self._body = b""
+        self._body = bytearray()
         if self._answered is None:
             self.close()
 
@@ -95,13 +101,13 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Refuse a coding: none was asked for, and what comes in one may unfold to anything."""
         self._is_in_body = True
-        self._head_bytes = 0
         if "content-encoding" in self._headers:
             self._fail(refuse_answer(self._parser.get_status_code(), "in a coding that was not asked for"))
 
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body while the whole is small."""
         self._body += body
+        self._head_bytes = 0
         if len(self._body) > self._most_bytes:
             self._fail(refuse_answer(self._parser.get_status_code(), f"with more than {self._most_bytes} bytes"))
 
@@ -111,12 +117,13 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status // 100 == INFORMATIONAL:
             return
+        self._head_bytes = 0
         answered, self._answered = self._answered, None
         if answered is None:  # it was given up
             return
         self.is_free = self._parser.should_keep_alive() and not self._transport.get_write_buffer_size()
         if not answered.done():
-            answered.set_result(Answer(status, self._headers, self._body))
+            answered.set_result(Answer(status, self._headers, bytes(self._body)))
 
     def _fail(self, error: TransientError) -> None:
         self.close()
@@ -126,4 +133,4 @@ class Connection(asyncio.Protocol):
 
 
 def _says_its_length(headers: CIMultiDict[str]) -> bool:
-    return "content-length" in headers or "chunked" in headers.get("transfer-encoding", "").lower()
+    return "content-length" in headers or "transfer-encoding" in headers

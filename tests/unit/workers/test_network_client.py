@@ -21,6 +21,8 @@ LIMIT = 1_000
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
 Behave: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -90,19 +92,19 @@ async def ask(client: NetworkClient, url: str) -> Answer:
     ids=["chunked", "until the end", "HTTP/1.0", "close", "empty", "informational", "no content"],
 )
 async def test_an_answer_is_read_however_it_is_framed_and_cut(sent: bytes, body: bytes) -> None:
-    for cut in range(1, len(sent)):
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(sent[:cut])
+        await writer.drain()
+        writer.write(sent[cut:])
 
-        async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: int = cut) -> None:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(sent[:cut])
-            await writer.drain()
-            writer.write(sent[cut:])
-
-        async with serving(behave) as (_, url), NetworkClient(Settings()) as client:
+    async with serving(behave) as (_, url), NetworkClient(Settings()) as client:
+        for cut in range(1, len(sent)):  # noqa: B007 - the server reads it
             answer = await ask(client, url)
-        assert (answer.status, answer.body) == (204 if b"204" in sent else 200, body)
-        assert "x-late" not in answer.headers
-        assert "link" not in answer.headers
+            assert (answer.status, answer.body) == (204 if b"204" in sent else 200, body)
+            assert "x-late" not in answer.headers
+            assert "link" not in answer.headers
+            await eventually(lambda: not idle_of(client), poll=0)
 
 
 @pytest.mark.parametrize(
@@ -110,15 +112,24 @@ async def test_an_answer_is_read_however_it_is_framed_and_cut(sent: bytes, body:
     [
         (b"", "the connection ended before the answer did"),
         (OK[:-1], "the connection ended before the answer did"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", "the connection ended before"),
+        (CHUNKED + b"2\r\n{}\r\n", "the connection ended before the answer did"),
+        (
+            CHUNKED.replace(b"chunked", b"gzip\r\nTransfer-Encoding: chunked") + b"3\r\n{}",
+            "the connection ended before",
+        ),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "the answer is not HTTP/1.1"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "the answer is not HTTP/1.1"),
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n{}", "the answer is not HTTP"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * HEAD_BYTES, "headers have more than 65536 bytes"),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10_000, "headers have more than 65536 bytes"),
+        (CHUNKED + b"2\r\n{}\r\n0\r\nX: " + b"x" * 1_000_000, "headers have more than 65536 bytes"),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", "200 in a coding that was not asked for"),
         (b"HTTP/1.1 502 Bad\r\nContent-Length: 1001\r\n\r\n" + b" " * 1001, "502 with more than 1000 bytes"),
     ],
-    ids=["nothing", "short", "chunks", "SSH", "two lengths", "upgrade", "head", "coding", "large"],
+    ids=[
+        *["nothing", "short", "chunks", "two codings", "SSH", "two lengths", "upgrade"],
+        *["head", "informational", "trailer", "coding", "large"],
+    ],
 )
 async def test_what_is_no_answer_of_the_api_says_why_and_its_connection_is_not_used_again(
     sent: bytes, why: str
@@ -130,15 +141,30 @@ async def test_what_is_no_answer_of_the_api_says_why_and_its_connection_is_not_u
     assert server.connections == 2
 
 
-async def test_an_answer_may_come_before_the_request_was_taken() -> None:
+async def test_a_body_of_very_many_parts_costs_no_more_than_its_bytes() -> None:
+    count = 1_000_000
+    async with (
+        serving(saying(CHUNKED + b"1\r\nx\r\n" * count + b"0\r\n\r\n")) as (_, url),
+        NetworkClient(Settings(downstream_timeout=5)) as client,  # three times as long where each part copies the rest
+    ):
+        assert (await client.exchange("GET", url, {}, None, most_bytes=count)).body == b"x" * count
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 2\r\n", b""], ids=["with its length", "until the end"])
+async def test_an_answer_may_come_before_the_request_was_taken(length: bytes) -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\n{}")
-        await reader.read()
+        writer.write(b"HTTP/1.1 413 Too Large\r\n" + length + b"\r\n{}")
+        if not length:
+            writer.write_eof()
+        await answered.wait()
 
+    answered = asyncio.Event()
     body = b" " * 50_000_000  # more than the sockets hold
     async with serving(refuse) as (_, url), NetworkClient(Settings()) as client:
         assert (await client.exchange("POST", url, {}, body, most_bytes=LIMIT)).status == 413
+        assert not idle_of(client)
+        answered.set()
 
 
 async def test_a_connection_is_used_again() -> None:
@@ -161,6 +187,16 @@ async def test_a_connection_that_the_other_side_ended_is_not_used_again() -> Non
             assert (await ask(client, url)).body == b"{}"
             await eventually(lambda: not idle_of(client))
             assert server.connections == number
+
+
+async def test_a_connection_that_is_just_being_ended_is_not_used_again() -> None:
+    """Between the other side's end and the event loop's word that it is lost, other exchanges may begin."""
+    async with serving(saying(OK, then_close=True)) as (server, url), NetworkClient(Settings()) as client:
+        await ask(client, url)
+        (idle,) = idle_of(client)
+        await eventually(idle._transport.is_closing, poll=0)
+        assert (await ask(client, url)).body == b"{}"
+    assert server.connections == 2
 
 
 @pytest.mark.parametrize("more", [OK, b"HTTP/1.1 2", b"HTTP/1.1 408 Timeout\r\nConnection: close\r\n\r\n"])
@@ -267,3 +303,28 @@ async def test_the_certificate_must_be_the_one_of_the_host(tmp_path: Path) -> No
     async with serving(saying(OK), tls) as (_, url), NetworkClient(Settings(tls_ca=authority.path)) as client:
         with pytest.raises(TransientError, match=r"certificate is not trusted.*IP address mismatch"):
             await ask(client, url)
+
+
+async def test_an_answer_until_the_end_of_a_connection_needs_no_word_of_tls_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was cut off there is no JSON, so nothing is taken for a whole answer that is none."""
+
+    class Noting(Connection):
+        def on_body(self, body: bytes) -> None:
+            super().on_body(body)
+            read.set()
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n{}")
+        await read.wait()
+        writer.transport.abort()
+
+    read = asyncio.Event()
+    monkeypatch.setattr("workers.network_client.Connection", Noting)
+    authority = Authority(tmp_path)
+    pair = authority.issue("downstream")
+    tls = ServerTls(TlsFiles(pair.certificate, pair.key)).context
+    async with serving(behave, tls) as (_, url), NetworkClient(Settings(tls_ca=authority.path)) as client:
+        assert (await ask(client, url)).body == b"{}"
