@@ -1,12 +1,15 @@
 """The RabbitMQ engine on a network that breaks: every call ends in time, and everything works again afterwards."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
+import aio_pika
 import pytest
 import structlog
+from aio_pika.abc import AbstractChannel
 
 from common.dead_letter import DeadLetter
 from common.queue.protocol import Message, QueueUnavailableError
@@ -48,6 +51,34 @@ async def opened(url: str, topology: Topology, timing: Timing = QUICK) -> AsyncI
         yield queue
     finally:
         await queue.close()
+
+
+@asynccontextmanager
+async def opened_channel(url: str) -> AsyncIterator[AbstractChannel]:
+    """A channel beside the engine's."""
+    async with await aio_pika.connect(url) as connection, connection.channel() as channel:
+        yield channel
+
+
+async def look(queue: RabbitQueue, *, times: int) -> None:
+    """Do what every process does again and again."""
+    for _ in range(times):
+        await queue.depths()
+        await queue.count_consumers()
+        await queue.waiting_since()
+
+
+async def can_look(queue: RabbitQueue) -> bool:
+    with suppress(QueueUnavailableError):
+        await look(queue, times=1)
+        return True
+    return False
+
+
+def count_tasks() -> int:
+    """Count the tasks in memory, those that have ended and are still held included."""
+    gc.collect()
+    return sum(isinstance(held, asyncio.Task) for held in gc.get_objects())
 
 
 async def test_a_publish_at_start_waits_for_the_connection_that_is_being_made(proxy: Proxy, topology: Topology) -> None:
@@ -154,6 +185,29 @@ async def test_depths_and_dead_letters_end_within_the_deadline_when_the_broker_v
             await ends(queue.depths())
         with pytest.raises(QueueUnavailableError):
             await ends(listed(queue))
+
+
+async def test_looking_at_the_queue_again_and_again_keeps_nothing_in_memory(amqp_url: str, topology: Topology) -> None:
+    """A process does it every second for as long as its connection lives, and the libraries keep what channels were."""
+    async with opened(amqp_url, topology) as queue:
+        await look(queue, times=3)
+        before = count_tasks()
+        await look(queue, times=20)
+        assert count_tasks() < before + 10
+
+
+async def test_who_was_refused_something_leaves_the_next_one_a_channel_that_works(
+    amqp_url: str, topology: Topology
+) -> None:
+    async with opened(amqp_url, topology) as queue:
+        await look(queue, times=1)
+        async with opened_channel(amqp_url) as channel:
+            await channel.queue_delete(topology.work)
+        for _ in range(2):
+            with pytest.raises(QueueUnavailableError):
+                await queue.depths()
+        async with opened(amqp_url, topology):  # which declares it again
+            await eventually(lambda: can_look(queue))
 
 
 async def test_a_consumer_resumes_after_a_cut_and_gets_again_what_was_unsettled(

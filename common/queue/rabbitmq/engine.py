@@ -87,12 +87,12 @@ class RabbitQueue:
 
     async def count_consumers(self) -> int:
         """See the protocol."""
-        async with self._extra_channel() as channel, answered_within(self._timing.answer_seconds, "counting consumers"):
+        async with self._spare_channel() as channel, answered_within(self._timing.answer_seconds, "counting consumers"):
             return await count_consumers(channel, self._topology.work)
 
     async def depths(self) -> Depths:
         """See the protocol; the stream's count is up to some seconds old."""
-        async with self._extra_channel() as channel, answered_within(self._timing.answer_seconds, "counting messages"):
+        async with self._spare_channel() as channel, answered_within(self._timing.answer_seconds, "counting messages"):
             return Depths(
                 work=await count_messages(channel, self._topology.work),
                 retry=sum([await count_messages(channel, queue) for queue in self._topology.retries]),
@@ -104,7 +104,7 @@ class RabbitQueue:
     async def waiting_since(self) -> datetime | None:
         """See the protocol: a broker shows no message without handing it over, and a probe looks like any other."""
         async with (
-            self._extra_channel() as channel,
+            self._spare_channel() as channel,
             answered_within(self._timing.answer_seconds, "looking at the queue"),
         ):
             untouched = await is_untouched(channel, self._topology.work)
@@ -168,7 +168,7 @@ class RabbitQueue:
             raise
 
     @asynccontextmanager
-    async def _extra_channel(self) -> AsyncIterator[AbstractChannel]:
+    async def _spare_channel(self) -> AsyncIterator[AbstractChannel]:
         session = await self._reading.session()
-        async with session.extra_channel(self._timing.answer_seconds) as channel:
+        async with session.spare_channel(self._timing.answer_seconds) as channel:
             yield channel
