@@ -7,11 +7,9 @@ backlog.
 import asyncio
 import time
 
-import aiohttp
-
 from bench.options import Options
 from bench.rows import Results
-from bench.sending import Senders
+from bench.sending import Senders, open_session
 from bench.sink import Sink
 from bench.systems import RABBITMQ, deploy
 
@@ -31,7 +29,7 @@ async def measure(options: Options) -> None:
 async def run(results: Results, backlog: int) -> None:
     sink = Sink()
     url = await sink.start()
-    async with deploy(RABBITMQ, url) as deployment, aiohttp.ClientSession() as session:
+    async with deploy(RABBITMQ, url) as deployment, open_session() as session:
         await Senders([await deployment.start_ingest()], session).send(backlog, batch=FILLING_BATCH)
         await deployment.start_worker()
         sampling = asyncio.create_task(sample(results, sink, backlog))

@@ -16,7 +16,7 @@ import aiohttp
 
 from bench.options import Options
 from bench.rows import Results
-from bench.sending import Senders
+from bench.sending import Senders, open_session
 from bench.sink import Sink
 from bench.systems import CONSOLE_TOKEN, RABBITMQ, Deployment, deploy
 
@@ -50,7 +50,7 @@ async def run(results: Results, case: str, seconds: float) -> None:
     """Measure the processor time of each process from the first uplink until the last event has come."""
     sink = Sink()
     url = await sink.start()
-    async with deploy(RABBITMQ, url) as deployment, aiohttp.ClientSession() as session:
+    async with deploy(RABBITMQ, url) as deployment, open_session() as session:
         senders = Senders([await deployment.start_ingest()], session, devices=DEVICES)
         await deployment.start_worker()
         console = await deployment.start_console()

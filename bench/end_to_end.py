@@ -8,11 +8,9 @@ import asyncio
 import statistics
 import time
 
-import aiohttp
-
 from bench.options import Options
 from bench.rows import Results
-from bench.sending import Senders
+from bench.sending import Senders, open_session
 from bench.sink import Sink
 from bench.systems import FASTSTREAM, FORWARDER, NODE, RABBITMQ, RUN, TASKIQ_SYSTEM, System, deploy
 from bench.uplinks import BATCH
@@ -55,7 +53,7 @@ async def run(results: Results, system: System, case: str, seconds: float) -> No
     """Measure one system: its sustained rate, then its delays at half of that."""
     sink = Sink(bulk=case == BULK)
     url = await sink.start()
-    async with deploy(system, url) as deployment, aiohttp.ClientSession() as session:
+    async with deploy(system, url) as deployment, open_session() as session:
         senders = Senders([await deployment.start_ingest()], session)
         await deployment.start_worker()
         rate = await find_sustained_rate(senders, sink, ahead=AHEAD_SLOW if system in SLOW else AHEAD, seconds=seconds)

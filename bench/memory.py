@@ -22,7 +22,7 @@ from bench.options import Options
 from bench.programs import Program, free_port
 from bench.registry import fill
 from bench.rows import Results
-from bench.sending import Senders
+from bench.sending import Senders, open_session
 from bench.systems import AMQP_URL, SLUICE, delete_queues
 
 UPLINKS = 2_000_000
@@ -51,7 +51,7 @@ async def measure(options: Options) -> None:
             programs[role] = await Program.start((SLUICE, role), environment, folder / f"{role}.log")
             stack.push_async_callback(programs[role].stop)
             await programs[role].wait_ready(f"http://127.0.0.1:{ports[role]}/readyz")
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        session = await stack.enter_async_context(open_session())
         senders = Senders(
             [f"http://127.0.0.1:{ports['ingest']}"], session, authorization=fleet.keys[0], devices=DEVICES
         )

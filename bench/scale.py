@@ -4,12 +4,10 @@ With such a downstream a worker is bounded by its 64 open requests, 640 uplinks 
 is seen here is whether the processes are in each other's way. They share two cores with broker, sender and sink.
 """
 
-import aiohttp
-
 from bench.end_to_end import REST_SECONDS, find_sustained_rate
 from bench.options import Options
 from bench.rows import Results
-from bench.sending import Senders
+from bench.sending import Senders, open_session
 from bench.sink import Sink
 from bench.systems import RABBITMQ, deploy
 
@@ -29,7 +27,7 @@ async def measure(options: Options) -> None:
 async def run(results: Results, processes: int, seconds: float) -> None:
     sink = Sink(latency=LATENCY)
     url = await sink.start()
-    async with deploy(RABBITMQ, url) as deployment, aiohttp.ClientSession() as session:
+    async with deploy(RABBITMQ, url) as deployment, open_session() as session:
         senders = Senders([await deployment.start_ingest() for _ in range(processes)], session)
         for _ in range(processes):
             await deployment.start_worker()

@@ -13,6 +13,14 @@ from bench.uplinks import AUTHORIZATION, BATCH, DEVICES, create_batch
 
 SENDERS = 64
 
+IDLE_SECONDS = 2
+"""Of a connection, before it is closed: a server that closes it sooner would do that while it is used."""
+
+
+def open_session() -> aiohttp.ClientSession:
+    """Give what the senders share."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=IDLE_SECONDS))
+
 
 class Senders:
     """Sends batches of uplinks to the ingests in turn; each uplink has a mark of its own."""

@@ -5,11 +5,9 @@ clock runs from the first request at the sink to the last uplink, so that starti
 1,000 device tokens is.
 """
 
-import aiohttp
-
 from bench.options import Options
 from bench.rows import Results
-from bench.sending import Senders
+from bench.sending import Senders, open_session
 from bench.sink import Sink
 from bench.systems import FASTSTREAM, NODE, RABBITMQ, TASKIQ_SYSTEM, System, deploy
 from bench.uplinks import DEVICES
@@ -51,7 +49,7 @@ async def run(results: Results, system: System, case: str, uplinks: int, devices
     latency, bulk = SINKS[case]
     sink = Sink(latency=latency, bulk=bulk)
     url = await sink.start()
-    async with deploy(system, url) as deployment, aiohttp.ClientSession() as session:
+    async with deploy(system, url) as deployment, open_session() as session:
         ingest = await deployment.start_ingest()
         await Senders([ingest], session, devices=devices).send(uplinks)
         worker = await deployment.start_worker()
