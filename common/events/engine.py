@@ -15,9 +15,9 @@ from common.events.viewers import Viewers
 from common.health import Health
 from common.logs import LogBudget
 
-KEPT_SECONDS = 1.0
-"""How long what is to become an event is kept. Soon enough for whoever watches, and a process that has little to do is
-woken for it once a second."""
+KEPT_SECONDS = 0.25
+"""How long what is to become an event is kept. Longer spares nothing that can be measured, and a viewer who is told too
+much is noticed later."""
 
 MOST_KEPT = 32
 """Things that are kept at a time: each may hold a whole request in memory."""

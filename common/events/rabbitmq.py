@@ -35,7 +35,8 @@ BURST = 500
 PAUSE_SECONDS = 0.5
 """At most 1,000 events a second and process: nobody reads more, and each costs the pipeline processor time.
 
-A message costs ten times as much as an event in it, so that what has come within the pause leaves in one.
+A message costs ten times as much as an event in it, so that what has come within the pause leaves in one; half a second
+is soon enough for whoever watches.
 """
 
 MESSAGE_BYTES = 131_072

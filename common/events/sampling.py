@@ -17,7 +17,7 @@ MOST_ONE_IN = 65_536
 SLACK = 1.5
 """So many times its rate a viewer gets in a second before any uplink is left out: what was held up comes at once.
 
-What is told is kept for up to a second, so that even a steady rate comes to more in some seconds than in others.
+What is told is kept for a quarter of a second, so that even a steady rate comes to a quarter more in some seconds.
 """
 
 SAMPLE = 1 / 4
