@@ -8,9 +8,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import orjson
 
@@ -30,8 +29,7 @@ SendBulk: TypeAlias = Callable[[bytes], Awaitable[Answer]]
 """Sends the body of one request; raises :class:`workers.answers.TransientError`."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
+class _Waiting(NamedTuple):
     """A post on its way, and the answer that its sender waits for."""
 
     encoded: bytes

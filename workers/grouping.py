@@ -5,7 +5,7 @@ travels alone. Uplinks of one request and device that are decoded already may sh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -20,8 +20,7 @@ UPLINKS_PER_POST = 100
 """Their ids travel in one header, and 100 of them stay below the 4 kB that every server takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(NamedTuple):
     """The records of one downstream POST: one request, one device token, at least one uplink, in item order."""
 
     device_token: DeviceToken

@@ -33,6 +33,9 @@ ADMITTED_PER_SECOND = 50.0
 
 HELD_FOR = timedelta(seconds=30)
 
+ENDED = (Delivered, SetAside, DeadLettered)
+"""What becomes of an uplink that is not to be tried again."""
+
 log = structlog.get_logger()
 
 
@@ -80,7 +83,7 @@ class KeyWatch:
         if watched is None:
             watched = self._keys[key_id] = _Watched()
         for outcome in outcomes:
-            if isinstance(outcome, Delivered | SetAside | DeadLettered):
+            if isinstance(outcome, ENDED):
                 _add(watched, died=isinstance(outcome, DeadLettered))
         is_held = watched.deaths >= (RELEASED_BELOW if watched.is_held else HELD_FROM)
         if is_held != watched.is_held:

@@ -1,8 +1,7 @@
 """Stage 1: from the fields of an uplink to TagoIO's records and a normalised serial. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from common.directory.model import AuthorizationKey, Network
 from common.envelope import Uplink
@@ -16,8 +15,7 @@ from workers.unexpected import note_unexpected
 Unmapped: TypeAlias = SetAside | DeadLettered | RetryLater
 
 
-@dataclass(frozen=True, slots=True)
-class MappedUplink:
+class MappedUplink(NamedTuple):
     """An uplink with its records; ``carries_payload`` says that a payload parser will run over it."""
 
     uplink: Uplink

@@ -55,8 +55,9 @@ class Posting:
         """Post for one device until nothing remains, or until the downstream cannot take it now."""
         outcomes: list[Outcome] = []
         has_fresh_token = False
+        now = asyncio.get_running_loop().time
         while remaining:
-            began = asyncio.get_running_loop().time()
+            began = now()
             if self._is_stopping or began > until:
                 detail = "not tried: the worker had no more time for this request"
                 return [*outcomes, *_leave_untried(remaining, Reason.DOWNSTREAM_UNAVAILABLE, detail)]
@@ -85,8 +86,8 @@ class Posting:
             except Exception as error:  # noqa: BLE001 - a bug met in one post may not take the others with it
                 outcomes.extend(note_unexpected(uplink, error) for uplink in _uplinks_of([post]))
             else:
-                self._events.posted(post, answer, asyncio.get_running_loop().time() - began)
-                outcomes.extend(Delivered(uplink) for uplink in _uplinks_of([post]))
+                self._events.posted(post, answer, now() - began)
+                outcomes.extend([Delivered(resolved.mapped.uplink) for resolved in post.uplinks])
         return outcomes
 
     def _note_failure(self, post: Post, began: float, error: DownstreamError) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import NewType, TypeAlias
+from typing import NamedTuple, NewType, TypeAlias
 
 from cachetools import TLRUCache
 from pydantic import SecretStr
@@ -26,8 +26,7 @@ AskDownstream: TypeAlias = Callable[[Serial, AuthorizationKey, Network], Awaitab
 """Resolves one serial over the wire; raises :class:`workers.answers.DownstreamError`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedUplink:
+class ResolvedUplink(NamedTuple):
     """A mapped uplink whose device is known."""
 
     mapped: MappedUplink

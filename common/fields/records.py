@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from common.envelope import Item, Uplink
 from common.fields.encoding import PayloadEncoding, base64_to_hex
@@ -55,8 +55,7 @@ class Record(TypedDict):
     metadata: NotRequired[dict[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class MappedFields:
+class MappedFields(NamedTuple):
     """What became of an uplink. One that carries a raw payload may share its post with no other."""
 
     serial: str
