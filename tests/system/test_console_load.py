@@ -104,7 +104,7 @@ class Gateway:
     def wait_until_known(self) -> None:
         """Return when the ingest has read the key from the registry; what is asked for that brings no uplink."""
         deadline = time.monotonic() + 30
-        while self._client.post("/uplink", json=[]).status_code == httpx.codes.UNAUTHORIZED:
+        while self._client.post("/uplink", json=[]).status_code != httpx.codes.BAD_REQUEST:
             assert time.monotonic() < deadline
             self.closed.wait(0.1)
 
