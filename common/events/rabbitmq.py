@@ -31,12 +31,12 @@ from common.queue.rabbitmq.session import Session
 from common.queue.rabbitmq.timing import Timing
 from common.tls import NO_FILES, TlsFiles
 
-BURST = 1_000
-PAUSE_SECONDS = 1.0
+BURST = 500
+PAUSE_SECONDS = 0.5
 """At most 1,000 events a second and process: nobody reads more, and each costs the pipeline processor time.
 
-A message costs ten times as much as an event in it, so that what has come within the pause leaves in one; a second is
-soon enough for whoever watches, and what comes behind a pause leaves at once.
+A message costs ten times as much as an event in it, so that what has come within the pause leaves in one; half a second
+is soon enough for whoever watches.
 """
 
 MESSAGE_BYTES = 131_072

@@ -20,7 +20,7 @@ SLACK = 1.5
 What is told is kept for a quarter of a second, so that even a steady rate comes to a quarter more in some seconds.
 """
 
-SAMPLE = 1 / 8
+SAMPLE = 1 / 4
 """Of its rate, a viewer is told so much at most once it is not told of everything: a sample is looked at and not read
 through, and each uplink that is told costs the pipeline."""
 
