@@ -117,7 +117,8 @@ class NetworkClient:
         for origin in self._origins.values():
             while origin.idle and origin.idle[0].free_since + KEEP_ALIVE_SECONDS <= loop.time():
                 origin.idle.popleft().close()
-            due.extend(connection.free_since + KEEP_ALIVE_SECONDS for connection in list(origin.idle)[:1])
+            if origin.idle:
+                due.append(origin.idle[0].free_since + KEEP_ALIVE_SECONDS)
         self._tidying = loop.call_at(min(due), self._tidy) if due else None
 
 

@@ -60,8 +60,7 @@ class BlipRetrying:
     async def _try(self, request: Callable[[], Awaitable[T]]) -> T | TransientError:
         """Try once, which is the usual case and pays for no retry machinery; give the result or how it failed."""
         while True:
-            if self._breaker.is_open:
-                await self._breaker.wait_closed(self._seconds)
+            await self._breaker.wait_closed(self._seconds)
             try:
                 return await request()
             except AwayError:  # the breaker opened while the request waited for its turn: nothing was tried
