@@ -28,11 +28,12 @@ START_ERRORS: tuple[type[Exception], ...] = (
 """What an operator can mend; each says how. Anything else is a bug, and shows its traceback."""
 
 
-COLLECTED_AFTER = 50_000
+COLLECTED_AFTER = 100_000
 """New objects after which Python looks for cycles among them.
 
 In a role objects come and go with each uplink, nearly none of them in a cycle, and at Python's 700 the looking takes a
-third of a worker's processor time; a few megabytes pay for this.
+third of a worker's processor time. A worker that has its hands full holds some 50,000, and to look through those again
+and again would find nothing; a few megabytes pay for this.
 """
 
 

@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     confirm_timeout: float = Field(2.0, description="Time for the queue to confirm; 503 afterwards.", gt=0)
     waiting_limit: int = Field(2_000, description="Requests that wait for a confirm; 503 above.", ge=1)
 
-    uplinks_in_hand: int = Field(2_000, description="Uplinks that one worker processes at a time.", ge=1)
+    uplinks_in_hand: int = Field(1_000, description="Uplinks that one worker processes at a time.", ge=1)
     posts_in_flight: int = Field(64, description="Requests that one worker has open downstream.", ge=1)
     downstream_timeout: float = Field(15.0, description="Time for one answer from downstream.", gt=0)
     blip_seconds: float = Field(

