@@ -6,9 +6,9 @@ the next. Each post has an answer of its own, as if it had travelled alone.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from copy import copy
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
+from itertools import islice, repeat
 from typing import NamedTuple, TypeAlias
 
 import orjson
@@ -29,11 +29,16 @@ SendBulk: TypeAlias = Callable[[bytes], Awaitable[Answer]]
 """Sends the body of one request; raises :class:`workers.answers.TransientError`."""
 
 
-class _Waiting(NamedTuple):
-    """A post on its way, and the answer that its sender waits for."""
+Said: TypeAlias = Statement | TransientError
+"""The answer to one post, or how the request failed that it was in."""
 
-    post: Post
-    answer: asyncio.Future[Statement]
+
+class _Waiting(NamedTuple):
+    """Posts that fit into one request, and what their sender waits for: what was said to each."""
+
+    posts: Sequence[Post]
+    size: int
+    said: asyncio.Future[list[Said]]
 
 
 class Bulk:
@@ -45,15 +50,15 @@ class Bulk:
         self._sending: set[asyncio.Task[None]] = set()
         self._is_due = False
 
-    async def post(self, post: Post) -> Statement:
-        """Give the answer to this post; :class:`TransientError` when the request that it was in failed as a whole."""
+    async def post(self, posts: Iterable[Post]) -> list[Said]:
+        """Give what was said to each of these posts, in their order."""
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(post, loop.create_future())
-        self._waiting.append(waiting)
+        waiting = [_Waiting(fitting, size, loop.create_future()) for fitting, size in _divide(posts)]
+        self._waiting.extend(waiting)
         if not self._is_due and len(self._sending) < REQUESTS_IN_FLIGHT:
             self._is_due = True
             loop.call_soon(self._flush)
-        return await waiting.answer
+        return [said for part in waiting for said in await part.said]
 
     def _flush(self) -> None:
         self._is_due = False
@@ -68,28 +73,42 @@ class Bulk:
 
     def _take(self) -> list[_Waiting]:
         """Take what waits, in order, up to the bounds of a request; never nothing."""
-        taken: list[_Waiting] = []
-        size = 0
-        while self._waiting and len(taken) < POSTS_PER_REQUEST:
-            size += len(self._waiting[0].post.body)
-            if taken and size > BYTES_PER_REQUEST:
+        taken = [self._waiting.popleft()]
+        count, size = len(taken[0].posts), taken[0].size
+        while self._waiting:
+            count += len(self._waiting[0].posts)
+            size += self._waiting[0].size
+            if count > POSTS_PER_REQUEST or size > BYTES_PER_REQUEST:
                 break
             taken.append(self._waiting.popleft())
         return taken
 
-    async def _send_together(self, posts: Sequence[_Waiting]) -> None:
-        failure: TransientError = TransientError("many posts at once ended without an answer")
+    async def _send_together(self, together: Sequence[_Waiting]) -> None:
+        posts = [post for waiting in together for post in waiting.posts]
+        said: Iterator[Said] = repeat(TransientError("many posts at once ended without an answer"))
         try:
-            whole = await self._send(_encode(waiting.post for waiting in posts))
-            for waiting, answer in zip(posts, _read_answers(whole, len(posts)), strict=True):
-                if not waiting.answer.done():
-                    waiting.answer.set_result(answer)
+            said = iter(_read_answers(await self._send(_encode(posts)), len(posts)))
         except TransientError as error:
-            failure = error
+            said = repeat(error)
         finally:
-            for waiting in posts:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(copy(failure))  # each waiter raises one of its own
+            for waiting in together:
+                to_these = list(islice(said, len(waiting.posts)))
+                if not waiting.said.done():
+                    waiting.said.set_result(to_these)
+
+
+def _divide(posts: Iterable[Post]) -> Iterator[tuple[list[Post], int]]:
+    """Give the posts in parts that each fit into one request, with the bytes of their bodies."""
+    fitting: list[Post] = []
+    size = 0
+    for post in posts:
+        grown = size + len(post.body)
+        if fitting and (len(fitting) == POSTS_PER_REQUEST or grown > BYTES_PER_REQUEST):
+            yield fitting, size
+            fitting, grown = [], len(post.body)
+        fitting.append(post)
+        size = grown
+    yield fitting, size
 
 
 def _encode(posts: Iterable[Post]) -> bytes:

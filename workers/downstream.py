@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ from workers.answers import (
     read_statement,
 )
 from workers.breaker import Breaker
-from workers.bulk import Bulk
+from workers.bulk import Bulk, Said
 from workers.governor import Governor
 from workers.grouping import Post
 from workers.http_client import HttpClient
@@ -50,6 +51,12 @@ TOKEN = re.compile(r"[!-~]{1,500}")
 
 
 _SECONDS = {route: metrics.DOWNSTREAM_SECONDS.labels(route) for route in ("probe", "resolve", "data", "bulk")}
+
+
+class Taken(NamedTuple):
+    """The downstream has the records of a post, and said so."""
+
+    answer: Any
 
 
 def build_resolve_path(serial: Serial, authorization: str) -> str:
@@ -124,13 +131,12 @@ class Downstream:
         ``waiting`` is how many uplinks wait with it, ``until`` the event loop's time at which it is too late to begin.
         ``on_failure`` hears of every try that came to nothing, those included that are repeated in place.
         """
-        device_token = post.device_token.get_secret_value()
-        concern = _Concern(post.profile, device_token, (device_token,))
+        concern = _concern_of(post)
 
         async def send() -> Any:
             await self._governor.turn(post.profile, waiting, until=until)
             try:
-                return await self._read(concern, self._carry(post))
+                return await self._read(concern, self._ask(_create_data_request(post)))
             except AwayError:  # nothing was tried
                 raise
             except DownstreamError as error:
@@ -138,39 +144,63 @@ class Downstream:
                 raise
 
         with start_span("post uplinks"):
-            return await self._blips.call(send, about=device_token)
+            return await self._blips.call(send, about=concern.about)
+
+    async def post_together(self, posts: Sequence[Post]) -> Sequence[Taken | RejectedError | ThrottledError | None]:
+        """Post for many devices of one profile at once, where the downstream takes that and no turn has to be awaited.
+
+        Says what became of each post, and raises nothing; None: nothing yet, post it by itself. When many posts came to
+        nothing together, one of them may be why.
+        """
+        if self._bulk_path is None or self.breaker.is_open or not self._governor.is_free(posts[0].profile):
+            return [None] * len(posts)
+        with start_span("post uplinks"):
+            said = await self._bulk.post(posts)
+        return [self._take(post, to_it) for post, to_it in zip(posts, said, strict=True)]
+
+    def _take(self, post: Post, said: Said) -> Taken | RejectedError | ThrottledError | None:
+        if isinstance(said, Statement):
+            try:
+                return Taken(self._judge(_concern_of(post), said))
+            except (RejectedError, ThrottledError) as error:
+                return error
+            except TransientError:
+                return None
+        if isinstance(said, ThrottledError):
+            self._governor.pause(post.profile, said.retry_after)
+            return copy(said)  # each of the posts raises one of its own
+        if not isinstance(said, AwayError):
+            self.breaker.suspect()  # the request failed as a whole, which is about no device
+        return None
 
     async def _read(self, concern: "_Concern", answering: Awaitable[Statement]) -> Any:
         """Give the result of an answer, or raise what it means, and tell breaker and governor what that says."""
         try:
-            result = _read_masked(await answering, concern.secrets)
-        except AwayError:
+            statement = await answering
+        except DownstreamError as error:
+            self._note_error(concern, error)
             raise
-        except ThrottledError as error:
-            self._governor.pause(concern.profile, error.retry_after)
-            raise
-        except TransientError:
-            self.breaker.note_failure(concern.about)
-            raise
-        except RejectedError:
-            self.breaker.note_success()
+        return self._judge(concern, statement)
+
+    def _judge(self, concern: "_Concern", statement: Statement) -> Any:
+        try:
+            result = _read_masked(statement, concern.secrets)
+        except DownstreamError as error:
+            self._note_error(concern, error)
             raise
         self.breaker.note_success()
         return result
 
-    async def _carry(self, post: Post) -> Statement:
-        """Give the answer to a post, which travels with others where the downstream takes that.
-
-        When many posts at once came to nothing, one of them may be why: each is tried by itself then.
-        """
-        if self._bulk_path is not None:
-            try:
-                return await self._bulk.post(post)
-            except (AwayError, ThrottledError):
-                raise
-            except TransientError:
-                self.breaker.suspect()
-        return await self._ask(_create_data_request(post))
+    def _note_error(self, concern: "_Concern", error: DownstreamError) -> None:
+        match error:
+            case AwayError():
+                pass
+            case ThrottledError(retry_after=wait):
+                self._governor.pause(concern.profile, wait)
+            case TransientError():
+                self.breaker.note_failure(concern.about)
+            case _:  # it was understood, and refused
+                self.breaker.note_success()
 
     async def _ask(self, request: "_Request") -> Statement:
         async with self._slots, self.breaker.admission():
@@ -249,6 +279,11 @@ class _Concern(NamedTuple):
     profile: str
     about: str
     secrets: tuple[str, ...]
+
+
+def _concern_of(post: Post) -> _Concern:
+    device_token = post.device_token.get_secret_value()
+    return _Concern(post.profile, device_token, (device_token,))
 
 
 @dataclass(slots=True)

@@ -84,15 +84,19 @@ class Governor:
                 metrics.PROFILE_PAUSES.inc()
                 log.warning("profile.paused", profile=profile, seconds=round(seconds, 1))
 
+    def is_free(self, profile: str) -> bool:
+        """Whether its posts need not wait for a turn: there is no limit, and no pause."""
+        return not self._interval and self._lane(profile).paused_until <= _now()
+
     async def turn(self, profile: str, uplinks: int, *, until: float | None) -> None:
         """Return when a post may leave that so many uplinks wait for.
 
         Raises :class:`ThrottledError` when that is not before ``until`` or within two minutes, when too many of the
         profile wait already, or when the worker stops.
         """
-        lane = self._lane(profile)
-        if not self._interval and lane.paused_until <= _now():
+        if self.is_free(profile):
             return
+        lane = self._lane(profile)
         async with self._place_among_the_waiting(profile, uplinks):
             try:
                 async with asyncio.timeout_at(until), lane.lock:

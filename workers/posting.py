@@ -1,11 +1,12 @@
 """Stage 4: each post to the downstream, and what its answer means for its uplinks."""
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from common.envelope import Uplink
 from common.reason import Reason
@@ -17,7 +18,7 @@ from workers.answers import (
     TransientError,
     UnauthorizedError,
 )
-from workers.downstream import Downstream
+from workers.downstream import Downstream, Taken
 from workers.events import NOBODY_HEARS, WorkerEvents
 from workers.grouping import Post, split_post, with_token
 from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater
@@ -30,7 +31,11 @@ RabbitMQ takes an unacked delivery for lost."""
 
 
 class Posting:
-    """Posts what grouping made: devices side by side, the posts of one device one after another."""
+    """Posts what grouping made: devices side by side, the posts of one device one after another.
+
+    Where the downstream takes many posts at once, the next post of every device travels with the others; what comes to
+    nothing so, or has to wait for its turn, is posted by itself.
+    """
 
     def __init__(self, downstream: Downstream, resolver: Resolver, events: WorkerEvents = NOBODY_HEARS) -> None:
         self._downstream = downstream
@@ -45,28 +50,50 @@ class Posting:
     async def post_all(self, posts: Sequence[Post]) -> list[Outcome]:
         """Give an outcome for each uplink of the posts."""
         until = asyncio.get_running_loop().time() + HOLD_SECONDS
-        by_device: dict[str, deque[Post]] = {}
-        for post in posts:
-            by_device.setdefault(post.device_token.get_secret_value(), deque()).append(post)
-        posting = [asyncio.create_task(self._post_in_order(remaining, until)) for remaining in by_device.values()]
+        lines = _line_up(posts)
+        outcomes = await self._post_together(lines, until)
+        posting = [asyncio.create_task(self._post_in_order(line, until)) for line in lines if line.posts]
         try:  # as `gather` would, at less than half of its cost
-            return [outcome for device in posting for outcome in await device]
+            for line in posting:
+                outcomes.extend(await line)
         finally:
-            for device in posting:
-                device.cancel()
+            for line in posting:
+                line.cancel()
+        return outcomes
 
-    async def _post_in_order(self, remaining: deque[Post], until: float) -> list[Outcome]:
+    async def _post_together(self, lines: Sequence["_Line"], until: float) -> list[Outcome]:
+        """Post for all devices at once, round by round; what the downstream does not take so stays in its line."""
+        outcomes: list[Outcome] = []
+        now = asyncio.get_running_loop().time
+        while lines and not self._is_stopping and (began := now()) <= until:
+            heads = [line.posts[0] for line in lines]
+            going_on = []
+            for line, post, became in zip(lines, heads, await self._downstream.post_together(heads), strict=True):
+                if isinstance(became, Taken):
+                    outcomes.extend(self._deliver(post, became.answer, now() - began))
+                    line.posts.popleft()
+                    if line.posts:
+                        going_on.append(line)
+                elif became is not None:
+                    self._note_failure(post, began, became)
+                    line.refusal = became
+            lines = going_on
+        return outcomes
+
+    async def _post_in_order(self, line: "_Line", until: float) -> list[Outcome]:
         """Post for one device until nothing remains, or until the downstream cannot take it now."""
         outcomes: list[Outcome] = []
         has_fresh_token = False
+        remaining = line.posts
         now = asyncio.get_running_loop().time
         while remaining:
             began = now()
-            if self._is_stopping or began > until:
+            if line.refusal is None and (self._is_stopping or began > until):
                 detail = "not tried: the worker had no more time for this request"
                 return [*outcomes, *_leave_untried(remaining, Reason.DOWNSTREAM_UNAVAILABLE, detail)]
             post = remaining.popleft()
             try:
+                line.raise_refusal()
                 answer = await self._downstream.post(
                     post,
                     waiting=len(post.uplinks) + len(remaining),
@@ -90,9 +117,12 @@ class Posting:
             except Exception as error:  # noqa: BLE001 - a bug met in one post may not take the others with it
                 outcomes.extend(note_unexpected(uplink, error) for uplink in _uplinks_of([post]))
             else:
-                self._events.posted(post, answer, now() - began)
-                outcomes.extend([Delivered(resolved.mapped.uplink) for resolved in post.uplinks])
+                outcomes.extend(self._deliver(post, answer, now() - began))
         return outcomes
+
+    def _deliver(self, post: Post, answer: Any, seconds: float) -> list[Delivered]:
+        self._events.posted(post, answer, seconds)
+        return [Delivered(resolved.mapped.uplink) for resolved in post.uplinks]
 
     def _note_failure(self, post: Post, began: float, error: DownstreamError) -> None:
         self._events.post_failed(post, error, asyncio.get_running_loop().time() - began)
@@ -109,6 +139,27 @@ class Posting:
             return [], deque(with_token(post, afresh.device_token) for post in [refused, *remaining])
         untried = afresh if isinstance(afresh, DeadLettered) else replace(afresh, counts=False)
         return [*_spread(afresh, [refused]), *_spread(untried, remaining)], deque()
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """What is still to be posted for one device, in order; ``refusal`` answers the first, where that was posted."""
+
+    posts: deque[Post] = field(default_factory=deque)
+    refusal: RejectedError | ThrottledError | None = None
+
+    def raise_refusal(self) -> None:
+        """Raise it once, as if the post had been made now."""
+        refusal, self.refusal = self.refusal, None
+        if refusal is not None:
+            raise refusal
+
+
+def _line_up(posts: Iterable[Post]) -> list[_Line]:
+    lines: dict[str, _Line] = defaultdict(_Line)
+    for post in posts:
+        lines[post.device_token.get_secret_value()].posts.append(post)
+    return [*lines.values()]
 
 
 def _uplinks_of(posts: Iterable[Post]) -> Iterator[Uplink]:

@@ -1,6 +1,6 @@
 """What a worker tells, stage by stage."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,9 +16,10 @@ from tests.support.directories import StaticDirectory, build_directory, build_ke
 from tests.support.events import FakeEvents
 from tests.support.queues import FakeDelivery
 from tests.support.uplinks import build_envelope, build_resolved, build_uplinks
-from workers.answers import DownstreamError, TransientError
+from workers.answers import DownstreamError, RejectedError, TransientError
+from workers.downstream import Taken
 from workers.events import ANSWER_CHARACTERS, WorkerEvents
-from workers.grouping import group_into_posts
+from workers.grouping import Post, group_into_posts
 from workers.key_watch import KeyWatch
 from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater, SetAside
 from workers.pipeline import Pipeline
@@ -35,6 +36,11 @@ class FakeDownstream:
 
     def __init__(self) -> None:
         self.failures: list[DownstreamError] = []
+        self.together: Taken | RejectedError | None = None
+        """What becomes of a post that travels with others; by default it is to be posted by itself."""
+
+    async def post_together(self, posts: Sequence[Post]) -> Sequence[Taken | RejectedError | None]:
+        return [self.together] * len(posts)
 
     async def post(self, *_: Any, on_failure: Callable[[DownstreamError], None], **__: Any) -> str:
         for failure in self.failures:
@@ -106,6 +112,18 @@ async def test_a_post_that_failed_tells_how_it_was_answered_before_the_one_that_
     assert (failed.facts["answer"], failed.facts["attempt"], failed.facts["uplinks"]) == ("503: busy", 2, 1)
     assert failed.facts["seconds"] >= 0
     assert TOKEN not in repr(failed)
+
+
+async def test_a_post_that_travels_with_others_is_told_as_if_it_were_alone(
+    pipeline: Pipeline, downstream: FakeDownstream, events: FakeEvents
+) -> None:
+    downstream.together = Taken(f"2 Data Added for {TOKEN}")
+    await pipeline.process(build_envelope({"serial": "A"}))
+    downstream.together = RejectedError("400: no")
+    await pipeline.process(build_envelope({"serial": "A"}))
+    assert events.stages() == ["mapped", "resolved", "posted", "mapped", "resolved", "post_failed"]
+    assert [events.told[n].facts["answer"] for n in (2, 5)] == ["2 Data Added for ***", "400: no"]
+    assert all(events.told[n].facts["seconds"] >= 0 for n in (2, 5))
 
 
 async def test_nothing_is_told_while_nobody_watches(

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from common.serial import Serial
 from tests.support.uplinks import build_mapped, build_resolved, build_uplinks
 from workers import posting as module
 from workers.answers import AwayError, RejectedError, ThrottledError, TransientError, UnauthorizedError
+from workers.downstream import Taken
 from workers.grouping import Post, group_into_posts
 from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater
 from workers.posting import Posting
@@ -19,9 +20,12 @@ UPLINKS = build_uplinks(20)
 
 
 class FakeDownstream:
-    """Takes posts, unless a test's rule has an error for it."""
+    """Takes posts, unless a test's rule has an error for it; with ``bulk`` also many at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, bulk: bool = False) -> None:
+        self.bulk = bulk
+        self.rounds: list[int] = []
+        """How many posts there were at once, where it took any so."""
         self.posts: list[tuple[str, list[int]]] = []
         self.rule: Callable[[str, list[int]], Exception | None] = lambda _token, _indexes: None
         self.resolved: list[str] = []
@@ -36,6 +40,21 @@ class FakeDownstream:
         if error := self.rule(token, indexes):
             raise error
 
+    async def post_together(self, posts: Sequence[Post]) -> list[Taken | RejectedError | ThrottledError | None]:
+        if not self.bulk:
+            return [None] * len(posts)
+        self.rounds.append(len(posts))
+        return [self._take(post) for post in posts]
+
+    def _take(self, post: Post) -> Taken | RejectedError | ThrottledError | None:
+        indexes = [uplink.mapped.uplink.index for uplink in post.uplinks]
+        token = post.device_token.get_secret_value()
+        error = self.rule(token, indexes)
+        if error is not None and not isinstance(error, (RejectedError, ThrottledError)):
+            return None  # it came to nothing, and is to be posted by itself
+        self.posts.append((token, indexes))
+        return error or Taken("1 Data Added")
+
     async def resolve(self, serial: Serial, _key: AuthorizationKey, _network: Network) -> DeviceToken:
         self.resolved.append(serial)
         if self.resolve_error:
@@ -43,13 +62,17 @@ class FakeDownstream:
         return DeviceToken(SecretStr("fresh"))
 
 
-@pytest.fixture
-def downstream() -> FakeDownstream:
-    return FakeDownstream()
+@pytest.fixture(params=[False, True], ids=["one by one", "many at once"])
+def downstream(request: pytest.FixtureRequest) -> FakeDownstream:
+    return FakeDownstream(bulk=request.param)
 
 
 @pytest.fixture
 def posting(downstream: FakeDownstream) -> Posting:
+    return posting_to(downstream)
+
+
+def posting_to(downstream: FakeDownstream) -> Posting:
     resolver = Resolver(downstream.resolve, cache_size=10, found_ttl=60, unknown_ttl=60)
     return Posting(downstream, resolver)  # type: ignore[arg-type]
 
@@ -224,3 +247,20 @@ async def test_what_waits_behind_a_throttled_post_is_throttled_too(
     downstream.rule = lambda *_: ThrottledError("429")
     outcomes = await post(posting, uplink(0, payload=True), uplink(1, payload=True))
     assert {o.reason for o in outcomes.values() if isinstance(o, RetryLater)} == {Reason.DOWNSTREAM_THROTTLED}
+
+
+async def test_many_at_once_are_the_next_posts_of_all_devices_in_their_order() -> None:
+    downstream = FakeDownstream(bulk=True)
+    await post(posting_to(downstream), *(uplink(n, device="abc"[n % 3], payload=True) for n in range(8)))
+    assert downstream.rounds == [3, 3, 2]
+    for device, indexes in {"a": [0, 3, 6], "b": [1, 4, 7], "c": [2, 5]}.items():
+        assert [each for token, (each,) in downstream.posts if token == device] == indexes
+
+
+async def test_of_many_at_once_only_what_came_to_nothing_is_posted_again() -> None:
+    downstream = FakeDownstream(bulk=True)
+    errors: dict[str, list[Exception]] = {"b": [TransientError("503")], "c": [RejectedError("400")]}
+    downstream.rule = lambda token, _: errors[token].pop() if errors.get(token) else None
+    outcomes = await post(posting_to(downstream), *(uplink(n, device="abcd"[n]) for n in range(4)))
+    assert [type(outcomes[n]) for n in range(4)] == [Delivered, Delivered, DeadLettered, Delivered]
+    assert downstream.posts == [("a", [0]), ("c", [2]), ("d", [3]), ("b", [1])]
