@@ -16,11 +16,12 @@ SLOW_SINK = "posts, sink takes 10 ms"
 FAST_SINK = "posts, sink answers at once"
 BULK_SINK = "bulk, sink answers at once"
 
-SINKS = {SLOW_SINK: (0.01, False), FAST_SINK: (0.0, False), BULK_SINK: (0.0, True)}
-"""Latency in seconds, and whether many posts at once are offered."""
+SINKS = {SLOW_SINK: (0.01, False, 4_000), FAST_SINK: (0.0, False, 8_000), BULK_SINK: (0.0, True, 16_000)}
+"""Latency in seconds, whether many posts at once are offered, and how many uplinks are queued for a second of a run.
 
-UPLINKS_PER_SECOND = 4_000
-"""What is queued for each second of a run: 20,000 uplinks for five of them."""
+That is what is about to be measured, so that a run takes as long as it should: five seconds are 20,000 uplinks to the
+slow sink, and as many in bulk would be over in one, and say mostly how a worker begins.
+"""
 
 SLOWNESS = 10
 """So many times less is queued for the Python peers, of so many times fewer devices."""
@@ -34,7 +35,7 @@ async def measure(options: Options) -> None:
     for number in range(options.rounds):
         for system, case in choose_cells(slow=number < options.slow_rounds):
             share = SLOWNESS if system in {FASTSTREAM, TASKIQ_SYSTEM} else 1
-            await run(results, system, case, int(UPLINKS_PER_SECOND * options.seconds) // share, DEVICES // share)
+            await run(results, system, case, options.seconds, share)
 
 
 def choose_cells(*, slow: bool) -> list[tuple[System, str]]:
@@ -44,9 +45,10 @@ def choose_cells(*, slow: bool) -> list[tuple[System, str]]:
     return cells
 
 
-async def run(results: Results, system: System, case: str, uplinks: int, devices: int) -> None:
-    """Fill the queue, start one worker, and wait until everything has arrived."""
-    latency, bulk = SINKS[case]
+async def run(results: Results, system: System, case: str, seconds: float, share: int = 1) -> None:
+    """Fill the queue, start one worker, and wait until everything has arrived; ``share`` is the part left out."""
+    latency, bulk, rate = SINKS[case]
+    uplinks, devices = int(rate * seconds) // share, DEVICES // share
     sink = Sink(latency=latency, bulk=bulk)
     url = await sink.start()
     async with deploy(system, url) as deployment, open_session() as session:
@@ -58,11 +60,11 @@ async def run(results: Results, system: System, case: str, uplinks: int, devices
         await sink.wait_for(uplinks, within=DRAIN_SECONDS)
         used = worker.processor_seconds - used
         assert sink.began is not None
-        seconds = max(sink.moments.values()) - sink.began
+        took = max(sink.moments.values()) - sink.began
         results.add(
             system.name,
             case,
-            rate=uplinks / seconds,
+            rate=uplinks / took,
             processor_us=used / (uplinks - first) * 1e6,
             uplinks=uplinks,
             duplicates=sink.duplicates,
