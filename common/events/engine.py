@@ -16,13 +16,8 @@ from common.health import Health
 from common.logs import LogBudget
 
 KEPT_SECONDS = 0.25
-"""How long what is to become an event is kept: a viewer who is told too much is noticed no sooner."""
-
-SAMPLE_KEPT_SECONDS = 1.0
-"""How long where nobody is told of more than a sample, which is looked at and not followed.
-
-A process that is mostly idle pays for each time that it wakes up, and for a message five times what a busy one does.
-"""
+"""How long what is to become an event is kept. Longer spares nothing that can be measured, and a viewer who is told too
+much is noticed later."""
 
 MOST_KEPT = 32
 """Things that are kept at a time: each may hold a whole request in memory."""
@@ -90,7 +85,7 @@ class Events(ABC):
         self._publish_made(lambda: event)
 
     def publish_later(self, make: MakeEvent) -> None:
-        """Make an event and publish it, within a second and before any that is published after this.
+        """Make an event and publish it, within :data:`KEPT_SECONDS` and before any that is published after this.
 
         Several are made in one go, and not each amid the work of the pipeline, where none of the code that makes them
         is in the processor's caches. What ``make`` holds may not change until then.
@@ -99,8 +94,7 @@ class Events(ABC):
         if len(self._kept) >= MOST_KEPT:
             self._publish_kept()
         elif self._keeping is None:
-            seconds = KEPT_SECONDS if self._viewers.one_in == 1 else SAMPLE_KEPT_SECONDS
-            self._keeping = asyncio.get_running_loop().call_later(seconds, self._publish_kept)
+            self._keeping = asyncio.get_running_loop().call_later(KEPT_SECONDS, self._publish_kept)
 
     def serve_beside(self, app: ASGIApp, health: Health) -> ASGIApp:  # noqa: ARG002 - for engines that serve
         """Give what a role's port serves: the role's own application, and events where viewers come for them."""
