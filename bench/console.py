@@ -24,8 +24,9 @@ OPEN = "open"
 CLOSED = "closed"
 
 RATES = (200, 1_000)
-"""Uplinks a second: 12,000 a minute, not far from what TagoIO's largest plan takes of one profile (15,000), which leaves
-the processes idle most of the time; and what keeps them busy."""
+"""Uplinks a second. The first is 12,000 a minute, not far from what TagoIO's largest plan takes of one profile, and
+leaves the processes idle most of the time; the second keeps them busy.
+"""
 
 PAIRS_A_ROUND = 2
 """Ten runs of each with the five rounds that there are by default."""
