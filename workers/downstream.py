@@ -100,7 +100,7 @@ class Downstream:
         if answer.status == HTTPStatus.NOT_FOUND:
             return
         with contextlib.suppress(RejectedError, ThrottledError):
-            _read_masked(parse_answer(answer), ())
+            read_statement(parse_answer(answer))
 
     async def resolve(self, serial: Serial, key: AuthorizationKey, network: Network) -> DeviceToken:
         """Ask for the device token of a serial, with the network's token and the sender's authorization."""
@@ -184,8 +184,9 @@ class Downstream:
 
     def _judge(self, concern: "_Concern", statement: Statement) -> Any:
         try:
-            result = _read_masked(statement, concern.secrets)
+            result = read_statement(statement)
         except DownstreamError as error:
+            error.mask(concern.secrets)
             self._note_error(concern, error)
             raise
         self.breaker.note_success()
@@ -260,14 +261,6 @@ def _create_data_request(post: Post) -> "_Request":
         "Sluice-Uplinks": ",".join([resolved.mapped.uplink.id for resolved in post.uplinks]),
     }
     return _Request(route="data", method="POST", path="/data", headers=headers, body=post.body)
-
-
-def _read_masked(statement: Statement, secrets: tuple[str, ...]) -> Any:
-    try:
-        return read_statement(statement)
-    except DownstreamError as error:
-        error.mask(secrets)
-        raise
 
 
 class _Concern(NamedTuple):
