@@ -46,7 +46,7 @@ def choose_cells(*, slow: bool) -> list[tuple[System, str]]:
 
 
 async def run(results: Results, system: System, case: str, seconds: float, share: int = 1) -> None:
-    """Fill the queue, start one worker, and wait until everything has arrived; ``share`` is the part left out."""
+    """Fill the queue, start one worker, and wait until everything has arrived; ``share`` divides what is queued."""
     latency, bulk, rate = SINKS[case]
     uplinks, devices = int(rate * seconds) // share, DEVICES // share
     sink = Sink(latency=latency, bulk=bulk)
