@@ -40,7 +40,7 @@ class FrameUnsupportedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One HTTP request on its way, or what is still undelivered of it.
+    """One HTTP request on its way, or what is still undelivered of it; ``items`` are in the order of their indexes.
 
     ``attempt`` is the number of the next attempt, from 1. ``first_seen`` is when a worker first took it up.
     """

@@ -14,8 +14,11 @@ def tell_refused(events: UplinkEvents, refused: RefusedError, key: Authorization
 
 def tell_accepted(events: UplinkEvents, batch: UplinkBatch) -> None:
     """Tell of each uplink that the queue has it; what was sent is its details."""
+    chosen = events.choose(batch.group, batch.items)
+    if not chosen:
+        return
     for uplink in batch.to_envelope().uplinks():
-        if events.wants(uplink):
+        if uplink.index in chosen:
             events.tell(
                 Stage.ACCEPTED,
                 uplink,

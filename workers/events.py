@@ -1,10 +1,10 @@
-"""What a worker tells about its uplinks to whoever watches: one call for each stage, and one test where nobody does."""
+"""What a worker tells about its uplinks to whoever watches: asked once for a request, and told at each stage."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from common.dead_letter import DeadLetter
-from common.envelope import Uplink
+from common.envelope import Envelope, Uplink
 from common.events.event import Stage
 from common.events.telling import UNHEARD, Owner, UplinkEvents
 from common.ladder import Ladder
@@ -19,46 +19,72 @@ ANSWER_CHARACTERS = 200
 """Of what the downstream says to a post that it took."""
 
 
-class WorkerEvents:
-    """Tells what the stages and the settlement did. Nothing here waits or raises."""
+class RequestEvents:
+    """Tells what the stages do with one request; ``chosen`` are the indexes of those uplinks that are told of."""
 
-    def __init__(self, uplinks: UplinkEvents = UNHEARD) -> None:
+    def __init__(self, uplinks: UplinkEvents = UNHEARD, chosen: Collection[int] = ()) -> None:
         self._uplinks = uplinks
+        self._chosen = chosen
 
     def mapped(self, mapped: Iterable[MappedUplink]) -> None:
         """Tell that fields became records; those are details, as is what came.
 
         That is told again because whoever has begun to watch only now did not hear that it was accepted.
         """
-        if self._uplinks.watched:
-            for each in mapped:
-                if self._uplinks.wants(each.uplink):
-                    self._uplinks.tell(
-                        Stage.MAPPED,
-                        each.uplink,
-                        {"attempt": each.uplink.envelope.attempt, "records": len(each.records)},
-                        details={**_as_it_came(each.uplink), "records": each.records},
-                        owner=_find_owner(each),
-                    )
+        for each in self._find_chosen(mapped):
+            self._uplinks.tell(
+                Stage.MAPPED,
+                each.uplink,
+                {"attempt": each.uplink.envelope.attempt, "records": len(each.records)},
+                details={**_as_it_came(each.uplink), "records": each.records},
+                owner=_find_owner(each),
+            )
 
     def resolved(self, resolved: Iterable[ResolvedUplink]) -> None:
         """Tell that the device of a serial is known."""
-        if self._uplinks.watched:
-            for each in resolved:
-                uplink = each.mapped.uplink
-                if self._uplinks.wants(uplink):
-                    facts = {"attempt": uplink.envelope.attempt}
-                    self._uplinks.tell(Stage.RESOLVED, uplink, facts, owner=_find_owner(each.mapped))
+        for each in self._find_chosen(each.mapped for each in resolved):
+            facts = {"attempt": each.uplink.envelope.attempt}
+            self._uplinks.tell(Stage.RESOLVED, each.uplink, facts, owner=_find_owner(each))
 
     def posted(self, post: Post, answer: Any, seconds: float) -> None:
         """Tell that the downstream took a post; ``seconds`` from when it was ready, the wait for its turn included."""
-        if wanted := self._find_wanted(post):
-            self._tell_post(Stage.POSTED, wanted, post, _mask(str(answer), post)[:ANSWER_CHARACTERS], seconds)
+        if told := self._find_chosen(each.mapped for each in post.uplinks):
+            self._tell_post(Stage.POSTED, told, post, _mask(str(answer), post)[:ANSWER_CHARACTERS], seconds)
 
     def post_failed(self, post: Post, error: DownstreamError, seconds: float) -> None:
         """Tell how a post was answered that the downstream did not take; ``seconds`` as for :meth:`posted`."""
-        if wanted := self._find_wanted(post):
-            self._tell_post(Stage.POST_FAILED, wanted, post, str(error), seconds)
+        if told := self._find_chosen(each.mapped for each in post.uplinks):
+            self._tell_post(Stage.POST_FAILED, told, post, str(error), seconds)
+
+    def _find_chosen(self, mapped: Iterable[MappedUplink]) -> list[MappedUplink]:
+        return [each for each in mapped if each.uplink.index in self._chosen] if self._chosen else []
+
+    def _tell_post(self, stage: Stage, told: Iterable[MappedUplink], post: Post, answer: str, seconds: float) -> None:
+        facts = {
+            "uplinks": len(post.uplinks),
+            "bytes": len(post.body),
+            "seconds": round(seconds, 6),
+            "answer": answer,
+        }
+        for mapped in told:
+            uplink = mapped.uplink
+            self._uplinks.tell(stage, uplink, {"attempt": uplink.envelope.attempt, **facts}, owner=_find_owner(mapped))
+
+
+UNTOLD = RequestEvents()
+"""Of a request that nobody is told of: of most requests, where somebody watches, and of all where nobody does."""
+
+
+class WorkerEvents:
+    """Tells what becomes of uplinks. Nothing here waits or raises."""
+
+    def __init__(self, uplinks: UplinkEvents = UNHEARD) -> None:
+        self._uplinks = uplinks
+
+    def begin(self, envelope: Envelope) -> RequestEvents:
+        """Find out, once for all stages, which uplinks of a request somebody is told of."""
+        chosen = self._uplinks.choose(envelope.group, envelope.items)
+        return RequestEvents(self._uplinks, chosen) if chosen else UNTOLD
 
     def settled(self, outcomes: Iterable[Outcome], dead: Collection[str], ladder: Ladder) -> None:
         """Tell what was set aside, will be tried again or was put back; of those in ``dead`` their letters tell."""
@@ -78,23 +104,6 @@ class WorkerEvents:
                 self._uplinks.tell(Stage.DEAD, uplink, facts, reason=letter.reason, details=_as_it_came(uplink))
             if not uplinks:
                 self._uplinks.tell_death(letter.uplink_id, facts, reason=letter.reason)
-
-    def _find_wanted(self, post: Post) -> list[MappedUplink]:
-        """Give the uplinks of a post that somebody may want to be told of."""
-        if not self._uplinks.watched:
-            return []
-        return [each.mapped for each in post.uplinks if self._uplinks.wants(each.mapped.uplink)]
-
-    def _tell_post(self, stage: Stage, wanted: Iterable[MappedUplink], post: Post, answer: str, seconds: float) -> None:
-        facts = {
-            "uplinks": len(post.uplinks),
-            "bytes": len(post.body),
-            "seconds": round(seconds, 6),
-            "answer": answer,
-        }
-        for mapped in wanted:
-            uplink = mapped.uplink
-            self._uplinks.tell(stage, uplink, {"attempt": uplink.envelope.attempt, **facts}, owner=_find_owner(mapped))
 
     def _tell_outcome(self, outcome: Outcome, ladder: Ladder) -> None:
         uplink = outcome.uplink

@@ -42,12 +42,13 @@ class Pipeline:
         rules = await self._find_rules(envelope.key_id)
         if rules is None:
             return self._put_off(envelope)
+        events = self._events.begin(envelope)
         mapped, unmappable = map_all(envelope.uplinks(), *rules)
-        self._events.mapped(mapped)
+        events.mapped(mapped)
         resolved, unresolved = await self._resolver.resolve_all(mapped)
-        self._events.resolved(resolved)
+        events.resolved(resolved)
         posts, oversized = group_into_posts(resolved)
-        posted = await self._posting.post_all(posts)
+        posted = await self._posting.post_all(posts, events)
         return [*unmappable, *unresolved, *oversized, *posted]
 
     def _put_off(self, envelope: Envelope) -> list[Outcome]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from common.envelope import Uplink
 from common.reason import Reason
@@ -19,7 +18,7 @@ from workers.answers import (
     UnauthorizedError,
 )
 from workers.downstream import Downstream, Taken
-from workers.events import NOBODY_HEARS, WorkerEvents
+from workers.events import UNTOLD, RequestEvents
 from workers.grouping import Post, split_post, with_token
 from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater
 from workers.resolver import ResolvedUplink, Resolver
@@ -37,22 +36,21 @@ class Posting:
     nothing so, or has to wait for its turn, is posted by itself.
     """
 
-    def __init__(self, downstream: Downstream, resolver: Resolver, events: WorkerEvents = NOBODY_HEARS) -> None:
+    def __init__(self, downstream: Downstream, resolver: Resolver) -> None:
         self._downstream = downstream
         self._resolver = resolver
-        self._events = events
         self._is_stopping = False
 
     def stop(self) -> None:
         """Begin no further post: what is under way ends, and the rest goes back to the queue untried."""
         self._is_stopping = True
 
-    async def post_all(self, posts: Sequence[Post]) -> list[Outcome]:
-        """Give an outcome for each uplink of the posts."""
+    async def post_all(self, posts: Sequence[Post], events: RequestEvents = UNTOLD) -> list[Outcome]:
+        """Give an outcome for each uplink of the posts, which are those of one request."""
         until = asyncio.get_running_loop().time() + HOLD_SECONDS
         lines = _line_up(posts)
-        outcomes = await self._post_together(lines, until)
-        posting = [asyncio.create_task(self._post_in_order(line, until)) for line in lines if line.posts]
+        outcomes = await self._post_together(lines, until, events)
+        posting = [asyncio.create_task(self._post_in_order(line, until, events)) for line in lines if line.posts]
         try:  # as `gather` would, at less than half of its cost
             for line in posting:
                 outcomes.extend(await line)
@@ -61,7 +59,7 @@ class Posting:
                 line.cancel()
         return outcomes
 
-    async def _post_together(self, lines: Sequence["_Line"], until: float) -> list[Outcome]:
+    async def _post_together(self, lines: Sequence["_Line"], until: float, events: RequestEvents) -> list[Outcome]:
         """Post for all devices at once, round by round; what the downstream does not take so stays in its line."""
         outcomes: list[Outcome] = []
         now = asyncio.get_running_loop().time
@@ -70,17 +68,18 @@ class Posting:
             going_on = []
             for line, post, became in zip(lines, heads, await self._downstream.post_together(heads), strict=True):
                 if isinstance(became, Taken):
-                    outcomes.extend(self._deliver(post, became.answer, now() - began))
+                    events.posted(post, became.answer, now() - began)
+                    outcomes.extend(_deliver(post))
                     line.posts.popleft()
                     if line.posts:
                         going_on.append(line)
                 elif became is not None:
-                    self._note_failure(post, began, became)
+                    events.post_failed(post, became, now() - began)
                     line.refusal = became
             lines = going_on
         return outcomes
 
-    async def _post_in_order(self, line: "_Line", until: float) -> list[Outcome]:
+    async def _post_in_order(self, line: "_Line", until: float, events: RequestEvents) -> list[Outcome]:
         """Post for one device until nothing remains, or until the downstream cannot take it now."""
         outcomes: list[Outcome] = []
         has_fresh_token = False
@@ -98,7 +97,7 @@ class Posting:
                     post,
                     waiting=len(post.uplinks) + len(remaining),
                     until=until,
-                    on_failure=partial(self._note_failure, post, began),
+                    on_failure=partial(_tell_failure, events, post, began),
                 )
             except UnauthorizedError as error:
                 if has_fresh_token:
@@ -117,15 +116,9 @@ class Posting:
             except Exception as error:  # noqa: BLE001 - a bug met in one post may not take the others with it
                 outcomes.extend(note_unexpected(uplink, error) for uplink in _uplinks_of([post]))
             else:
-                outcomes.extend(self._deliver(post, answer, now() - began))
+                events.posted(post, answer, now() - began)
+                outcomes.extend(_deliver(post))
         return outcomes
-
-    def _deliver(self, post: Post, answer: Any, seconds: float) -> list[Delivered]:
-        self._events.posted(post, answer, seconds)
-        return [Delivered(resolved.mapped.uplink) for resolved in post.uplinks]
-
-    def _note_failure(self, post: Post, began: float, error: DownstreamError) -> None:
-        self._events.post_failed(post, error, asyncio.get_running_loop().time() - began)
 
     async def _renew_token(self, refused: Post, remaining: deque[Post]) -> tuple[list[Outcome], deque[Post]]:
         """Ask once more for the device whose remembered token was refused.
@@ -162,6 +155,10 @@ def _line_up(posts: Iterable[Post]) -> list[_Line]:
     return [*lines.values()]
 
 
+def _tell_failure(events: RequestEvents, post: Post, began: float, error: DownstreamError) -> None:
+    events.post_failed(post, error, asyncio.get_running_loop().time() - began)
+
+
 def _uplinks_of(posts: Iterable[Post]) -> Iterator[Uplink]:
     return (resolved.mapped.uplink for post in posts for resolved in post.uplinks)
 
@@ -169,6 +166,10 @@ def _uplinks_of(posts: Iterable[Post]) -> Iterator[Uplink]:
 def _spread(outcome: Outcome, posts: Iterable[Post]) -> list[Outcome]:
     """Give every uplink of the posts the same outcome."""
     return [replace(outcome, uplink=uplink) for uplink in _uplinks_of(posts)]
+
+
+def _deliver(taken: Post) -> list[Outcome]:
+    return [Delivered(resolved.mapped.uplink) for resolved in taken.uplinks]
 
 
 def _dead_letter(refused: Post, error: RejectedError) -> list[Outcome]:

@@ -71,7 +71,7 @@ class Worker:
             )
             resolver = create_resolver(settings, downstream)
             self._breaker, self._refusals = downstream.breaker, resolver.refusals
-            posting = Posting(downstream, resolver, self._events)
+            posting = Posting(downstream, resolver)
             pipeline = Pipeline(self._directory, resolver, posting, self._key_watch, self._events)
             settlement = Settlement(settings.ladder, self._events)
             consumer = Consumer(

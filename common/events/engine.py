@@ -10,14 +10,17 @@ import structlog
 from starlette.types import ASGIApp
 
 from common.events.event import Event
-from common.events.sampling import is_chosen
+from common.events.sampling import choose, is_chosen
 from common.events.viewers import Viewers
 from common.health import Health
 from common.logs import LogBudget
 
 KEPT_SECONDS = 0.25
-"""How long what is to become an event is kept. Longer spares nothing that can be measured, and a viewer who is told too
-much is noticed later."""
+"""How long what is to become an event is kept. Longer, and a viewer who is told too much is noticed later."""
+
+SAMPLE_KEPT_SECONDS = 1.0
+"""The same while nobody is told of everything: a sample is looked at, and nobody waits for one uplink to appear in it;
+to wake a process that has nothing else to do costs more than an event."""
 
 MOST_KEPT = 32
 """Things that are kept at a time: each may hold a whole request in memory."""
@@ -79,13 +82,17 @@ class Events(ABC):
         """Whether anybody may want to be told of this uplink; where nobody does, make no event of it."""
         return self._viewers.one_in == 1 or is_chosen(uplink_id, self._viewers.one_in)
 
+    def choose(self, group: str, end: int) -> range:
+        """Give the indexes below ``end`` of those uplinks of a request that anybody may want to be told of."""
+        return choose(group, end, self._viewers.one_in) if self._viewers.watched else range(0)
+
     def publish(self, event: Event) -> None:
         """Give the event to those who want to see it, soon; drops it where they are too slow for it."""
         self._publish_kept()
         self._publish_made(lambda: event)
 
     def publish_later(self, make: MakeEvent) -> None:
-        """Make an event and publish it, within :data:`KEPT_SECONDS` and before any that is published after this.
+        """Make an event and publish it, within :data:`SAMPLE_KEPT_SECONDS` and before any that is published after this.
 
         Several are made in one go, and not each amid the work of the pipeline, where none of the code that makes them
         is in the processor's caches. What ``make`` holds may not change until then.
@@ -94,7 +101,8 @@ class Events(ABC):
         if len(self._kept) >= MOST_KEPT:
             self._publish_kept()
         elif self._keeping is None:
-            self._keeping = asyncio.get_running_loop().call_later(KEPT_SECONDS, self._publish_kept)
+            seconds = KEPT_SECONDS if self._viewers.one_in == 1 else SAMPLE_KEPT_SECONDS
+            self._keeping = asyncio.get_running_loop().call_later(seconds, self._publish_kept)
 
     def serve_beside(self, app: ASGIApp, health: Health) -> ASGIApp:  # noqa: ARG002 - for engines that serve
         """Give what a role's port serves: the role's own application, and events where viewers come for them."""

@@ -127,8 +127,13 @@ class RabbitEvents(Events):
     async def _send(self, channel: AbstractChannel) -> None:
         """Publish what waits, without confirms; a broker that takes nothing keeps this waiting, and nobody else."""
         exchange = await get_exchange(channel, self._names.events)
+        now = asyncio.get_running_loop().time
+        not_before = now()
         while True:
             await self._buffer.wait()
+            if (pause := not_before - now()) > 0:
+                await asyncio.sleep(pause)
+            not_before = now() + PAUSE_SECONDS
             self._publish_kept()  # so that it need not wait for another message
             for outgoing in _split(self._buffer.take(BURST)):
                 told = Told(self._source, outgoing[-1].number, self._viewers.list_sampled())
@@ -136,7 +141,6 @@ class RabbitEvents(Events):
                 with translated("publishing events"):
                     await exchange.publish(message, "", mandatory=False)
             self._buffer.take_dropped()  # their numbers are missing, which is what tells the viewers
-            await asyncio.sleep(PAUSE_SECONDS)
 
 
 def _split(outgoing: Iterable[_Outgoing]) -> Iterator[list[_Outgoing]]:

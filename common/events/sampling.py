@@ -1,7 +1,8 @@
 """Which uplinks a viewer is told of when there are more than it can use: one in so many, with everything of each.
 
 An uplink is chosen by its id alone, and one in eight is part of one in four: so processes that choose for themselves
-choose the same uplinks, as far as the strictest of them goes.
+choose the same uplinks, as far as the strictest of them goes. Those of one request are chosen together and evenly, for
+one that is not chosen should cost the pipeline nothing.
 """
 
 import asyncio
@@ -24,18 +25,35 @@ SAMPLE = 1 / 4
 """Of its rate, a viewer is told so much at most once it is not told of everything: a sample is looked at and not read
 through, and each uplink that is told costs the pipeline."""
 
+CALM = 1 / 4
+"""Of a sample: where no more was told, twice as many are."""
+
 FEW = 3 / 4
 """Of its rate: a sample that stands for no more becomes everything again."""
 
 WINDOW_SECONDS = 1.0
 
+CALM_WINDOWS = 4
+"""So many are looked at before more is told: one alone holds few uplinks of a sample, which says little, and to tell of
+everything by mistake costs the pipeline as much as the sample of ten seconds."""
+
 HEARD_SECONDS = 10.0
 """How long what a process said of its choice counts: one that leaves out uplinks has something to tell every second."""
 
 
+def choose(group: str, end: int, one_in: int) -> range:
+    """Give the indexes below ``end`` of those uplinks of a request that are among one in so many, a power of two."""
+    return range(-crc32(group.encode()) % one_in, end, one_in)
+
+
 def is_chosen(uplink_id: str, one_in: int) -> bool:
-    """Whether this uplink is among one in so many, a power of two."""
-    return not crc32(uplink_id.encode()) & (one_in - 1)
+    """Whether this uplink is among one in so many, as :func:`choose` says it."""
+    group, _, digits = uplink_id.partition("/")
+    try:
+        index = int(digits)
+    except ValueError:  # of a message that nobody could read, or from somebody else
+        group, index = uplink_id, 0
+    return index in choose(group, index + 1, one_in)
 
 
 def is_sampled(event: Event, one_in: int) -> bool:
@@ -49,7 +67,7 @@ class Sampler:
     """Says for one viewer which part of the uplinks it is told of: all while there are at most ``most`` a second.
 
     Else a sample: a half is chosen of those that were chosen as soon as too many were told, and a quarter where that
-    took less than half a second; twice as many after each second in which few were told, and all of them after one in
+    took less than half a second; twice as many after four seconds in which few were told, and all of them after four in
     which there were less than ``most``. That is far apart on purpose, for each change cuts stories. An uplink is
     counted once, however many stages it goes through here. ``changed`` is called after each change; ``most`` None: all
     are told.
@@ -60,6 +78,8 @@ class Sampler:
         self.one_in = 1
         self._changed = changed
         self._told: Counter[Stage] = Counter()
+        self._lately: list[int] = []
+        """Uplinks told in each window since the choice was last looked at."""
         self._window: asyncio.TimerHandle | None = None
 
     def note(self, event: Event) -> None:
@@ -91,16 +111,22 @@ class Sampler:
         self._window = None
         if self.one_in == 1:
             return
-        told = max(self._told.values(), default=0)
+        self._lately.append(max(self._told.values(), default=0))
+        if len(self._lately) < CALM_WINDOWS:
+            self._begin_window()
+            return
+        told = sum(self._lately) / CALM_WINDOWS
+        self._lately.clear()
         if self.most is None or told * self.one_in <= self.most * FEW:
             self._choose(1)
-        elif 4 * told <= self.most * SAMPLE:
+        elif told <= self.most * SAMPLE * CALM:
             self._choose(self.one_in // 2)
         else:
             self._begin_window()
 
     def _choose(self, one_in: int) -> None:
         self.one_in = one_in
+        self._lately.clear()
         self._begin_window()
         self._changed()
 

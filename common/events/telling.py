@@ -1,12 +1,12 @@
 """From an uplink to its events: whose it is, by the directory as it is today."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from common.directory.model import AuthorizationKey, Directory
 from common.directory.source import DirectorySource
-from common.envelope import Uplink
+from common.envelope import Item, Uplink
 from common.events.engine import NO_EVENTS, Events
 from common.events.event import Event, Stage
 from common.fields.finding import Missing, find_serial
@@ -23,7 +23,7 @@ class Owner(NamedTuple):
 
 
 class UplinkEvents:
-    """Tells what happens to uplinks. Ask :attr:`watched` and :meth:`wants` first; telling itself never raises."""
+    """Tells what happens to uplinks. Ask first who wants to be told; telling itself never raises."""
 
     def __init__(self, events: Events, directory: DirectorySource | None = None) -> None:
         self._events = events
@@ -37,6 +37,10 @@ class UplinkEvents:
     def wants(self, uplink: Uplink) -> bool:
         """Whether anybody may want to be told of this uplink: where more come than are used, most are left out."""
         return self._events.wants(uplink.id)
+
+    def choose(self, group: str, items: Sequence[tuple[int, Item]]) -> range:
+        """Give the indexes of those uplinks of a request that anybody may want to be told of: mostly few, or none."""
+        return self._events.choose(group, items[-1][0] + 1 if items else 0)
 
     def tell(
         self,

@@ -23,6 +23,10 @@ class FakeEvents(Events):
         self._publish_kept()
         return self.carried
 
+    def sample(self, one_in: int) -> None:
+        """Tell of one in so many uplinks from now on."""
+        self._viewers.one_in = one_in
+
     def send_viewer_away(self) -> None:
         self._viewers.forget(VIEWER)
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from common.events.sampling import is_chosen
 from common.events.telling import UplinkEvents
 from common.queue.protocol import QueueUnavailableError
 from ingest.acceptance import Acceptance
@@ -44,6 +45,14 @@ async def test_each_uplink_that_the_queue_has_is_told_as_it_came() -> None:
     assert [event.serial for event in events.told] == ["A", "B"]
     assert events.told[0].facts == {"arrived_at": ARRIVED, "uplinks": 2}
     assert events.told[0].details == {"query": {"event": "up"}, "item": {"serial": "A"}}
+
+
+async def test_of_a_sample_those_are_told_that_every_other_process_chooses() -> None:
+    events = FakeEvents()
+    events.sample(one_in=2)
+    await accept(FakeQueue(), events)
+    (told,) = events.told
+    assert is_chosen(str(told.uplink_id), 2)
 
 
 async def test_nothing_is_told_of_what_was_not_accepted() -> None:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from common.directory.source import DirectorySource
+from common.events.sampling import is_chosen
 from common.events.telling import UplinkEvents
 from common.ladder import Ladder
 from common.queue.protocol import Message
@@ -18,7 +19,7 @@ from tests.support.queues import FakeDelivery
 from tests.support.uplinks import build_envelope, build_resolved, build_uplinks
 from workers.answers import DownstreamError, RejectedError, TransientError
 from workers.downstream import Taken
-from workers.events import ANSWER_CHARACTERS, WorkerEvents
+from workers.events import ANSWER_CHARACTERS, RequestEvents, WorkerEvents
 from workers.grouping import Post, group_into_posts
 from workers.key_watch import KeyWatch
 from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater, SetAside
@@ -71,7 +72,7 @@ def downstream() -> FakeDownstream:
 async def pipeline(events: FakeEvents, directory: DirectorySource, downstream: FakeDownstream) -> Pipeline:
     telling = WorkerEvents(UplinkEvents(events, directory))
     resolver = Resolver(resolve, cache_size=10, found_ttl=60, unknown_ttl=60)
-    return Pipeline(directory, resolver, Posting(downstream, resolver, telling), KeyWatch(), telling)  # type: ignore[arg-type]
+    return Pipeline(directory, resolver, Posting(downstream, resolver), KeyWatch(), telling)  # type: ignore[arg-type]
 
 
 async def test_an_uplink_that_is_delivered_tells_each_stage_once(pipeline: Pipeline, events: FakeEvents) -> None:
@@ -97,7 +98,7 @@ async def test_no_event_holds_a_token(pipeline: Pipeline, events: FakeEvents) ->
 @pytest.mark.parametrize("padding", [ANSWER_CHARACTERS - len(TOKEN) // 2, ANSWER_CHARACTERS])
 async def test_a_token_is_masked_wherever_the_answer_is_cut_off(events: FakeEvents, padding: int) -> None:
     (post,), _ = group_into_posts([build_resolved(token=TOKEN)])
-    WorkerEvents(UplinkEvents(events)).posted(post, "x" * padding + TOKEN, 0.1)
+    RequestEvents(UplinkEvents(events), [0]).posted(post, "x" * padding + TOKEN, 0.1)
     assert TOKEN[:4] not in events.told[0].facts["answer"]
     assert len(events.told[0].facts["answer"]) <= ANSWER_CHARACTERS
 
@@ -133,6 +134,16 @@ async def test_nothing_is_told_while_nobody_watches(
     events.send_viewer_away()
     await pipeline.process(build_envelope({"serial": "A"}))
     assert events.told == []
+
+
+async def test_of_a_sample_each_uplink_is_told_with_all_of_its_stages(pipeline: Pipeline, events: FakeEvents) -> None:
+    events.sample(one_in=8)
+    envelope = build_envelope(*({"serial": f"S{number}"} for number in range(32)))
+    await pipeline.process(envelope)
+    chosen = {uplink.id for uplink in envelope.uplinks() if is_chosen(uplink.id, 8)}
+    assert len(chosen) == 4
+    for stage in ("mapped", "resolved", "posted"):
+        assert {event.uplink_id for event in events.told if event.stage == stage} == chosen
 
 
 async def settle(events: FakeEvents, outcomes: list[Outcome], *, lost: bool = False) -> None:
@@ -201,6 +212,6 @@ async def test_a_message_that_nobody_can_read_tells_that_it_died(events: FakeEve
 
 async def test_a_post_that_is_shared_tells_of_each_of_its_uplinks(events: FakeEvents) -> None:
     posts, _ = group_into_posts([build_resolved(token=TOKEN), build_resolved(token=TOKEN)])
-    WorkerEvents(UplinkEvents(events)).posted(posts[0], "2 Data Added", 0.0123)
+    RequestEvents(UplinkEvents(events), [0]).posted(posts[0], "2 Data Added", 0.0123)
     assert [event.facts["uplinks"] for event in events.told] == [2, 2]
     assert datetime.now(UTC) >= events.told[0].time

@@ -5,7 +5,18 @@ from dataclasses import replace
 import pytest
 
 from common.events.event import Event, Stage
-from common.events.sampling import HEARD_SECONDS, MOST_ONE_IN, SAMPLE, SLACK, Sampler, Samples, is_chosen, is_sampled
+from common.events.sampling import (
+    CALM_WINDOWS,
+    HEARD_SECONDS,
+    MOST_ONE_IN,
+    SAMPLE,
+    SLACK,
+    Sampler,
+    Samples,
+    choose,
+    is_chosen,
+    is_sampled,
+)
 from tests.support.waiting import eventually
 from tests.unit.common.events.test_event import EVENT
 
@@ -36,6 +47,21 @@ def test_what_a_strict_process_chooses_every_other_chooses_too() -> None:
     for one_in in (2, 4, 8, 16):
         strict = {uplink_id for uplink_id in IDS if is_chosen(uplink_id, 2 * one_in)}
         assert strict < {uplink_id for uplink_id in IDS if is_chosen(uplink_id, one_in)}
+
+
+@pytest.mark.parametrize("one_in", [1, 2, 4, 8, 64])
+def test_the_uplinks_of_a_request_are_chosen_evenly_and_as_each_by_its_id(one_in: int) -> None:
+    for group in (f"{number:024x}" for number in range(100)):
+        chosen = choose(group, 128, one_in)
+        assert len(chosen) == 128 // one_in
+        assert set(chosen) == {index for index in range(128) if is_chosen(f"{group}/{index}", one_in)}
+
+
+@pytest.mark.parametrize("uplink_id", ["", "/", "a", "a/", "a/b", "a/1/2", "/1", f"a/{'9' * 5_000}"])
+def test_whether_an_id_of_somebody_else_is_chosen_can_be_said(uplink_id: str) -> None:
+    assert is_chosen(uplink_id, 1)
+    for one_in in (2, 4, 8, 16):
+        assert is_chosen(uplink_id, one_in) or not is_chosen(uplink_id, 2 * one_in)
 
 
 @pytest.mark.parametrize(
@@ -74,14 +100,14 @@ async def test_a_viewer_that_can_use_everything_is_told_of_everything() -> None:
     assert sampler.one_in == 1
 
 
-async def test_after_each_calm_second_more_are_told_again(sampler: Sampler, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_after_each_calm_while_more_are_told_again(sampler: Sampler, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("common.events.sampling.WINDOW_SECONDS", 0.01)
     changes: list[int] = []
     sampler = Sampler(lambda: changes.append(sampler.one_in))
     sampler.most = MOST
     tell(sampler, int(MOST * SLACK) + 1 + int(MOST * SAMPLE) + 1)
     assert changes == [4, 16]
-    tell(sampler, 2)  # of some 32, and then nothing more
+    tell(sampler, 10)  # of some 160 in four seconds, and then nothing more
     await eventually(lambda: sampler.one_in == 1)
     assert changes == [4, 16, 8, 1]
 
@@ -91,11 +117,21 @@ async def test_a_rate_that_is_neither_small_nor_too_much_changes_nothing(
     sampler: Sampler, told: int, one_in: int
 ) -> None:
     tell(sampler, int(MOST * SLACK) + 1)
-    tell(sampler, told)
-    if sampler.one_in == 4:
-        sampler._end_window()
+    for _ in range(CALM_WINDOWS):
+        if sampler.one_in == 4:
+            tell(sampler, told)
+            sampler._end_window()
     sampler.close()
     assert sampler.one_in == one_in
+
+
+async def test_one_second_in_which_few_are_told_by_chance_changes_nothing(sampler: Sampler) -> None:
+    tell(sampler, int(MOST * SLACK) + 1)
+    for told in (10, 5, 10, 10):
+        tell(sampler, told)
+        sampler._end_window()
+    sampler.close()
+    assert sampler.one_in == 4
 
 
 def test_a_viewer_goes_by_the_strictest_process_and_forgets_one_that_is_gone() -> None:
