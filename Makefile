@@ -57,7 +57,7 @@ pictures: setup  ## the three pictures of the README, under docs/img; needs Chro
 bench: build/bench/ready  ## measure Sluice beside its peers and write docs/performance.md; needs wrk, Node.js, valgrind and a RabbitMQ
 	$(MEASURED)/python -m bench
 
-bench-console: build/bench/ready  ## measure what the console's live inspector costs ingest and worker; ten minutes
+bench-console: build/bench/ready  ## measure what the console's live inspector costs ingest and worker; twenty-five minutes
 	$(MEASURED)/python -m bench console
 
 bench-long: build/bench/ready  ## a backlog of 1,000,000 uplinks, and the memory over 2,000,000; takes an hour or two

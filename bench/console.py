@@ -3,13 +3,13 @@
 Real processes: ingest, worker and console, and a viewer that has signed in and follows the inspector's stream,
 unfiltered and with everything that uplinks hold, as its page does. The load is steady: 200 or 1,000 uplinks a second in
 batches of 10, of 100 devices, one post each. That is more than the inspector can use, so that it is told of one in so
-many uplinks; the first second, in which that is found out, is part of each run. Every run has processes of its own, for
-whoever was watched once is told so for 30 s more.
+many uplinks; the first second, in which that is found out, is part of each run. The runs of one load are at the same
+processes, for two of a kind differ by more than the inspector costs.
 """
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -31,22 +31,51 @@ leaves the processes idle most of the time; the second keeps them busy.
 PAIRS_A_ROUND = 2
 """Ten runs of each with the five rounds that there are by default."""
 
+LONGER = 4
+"""So many times as long as other measurements a run lasts: 20 s, of which the first is one in twenty."""
+
 DEVICES = 100
 
-REST_SECONDS = 1.0
+REST_SECONDS = 1.5
 """What was told last reaches the viewer, and is part of what it costs."""
 
-WITHIN_SECONDS = 30.0
+WITHIN_SECONDS = 60.0
+"""Whoever was watched is told so for 30 s more."""
+
 POLL_SECONDS = 0.05
 
 
 async def measure(options: Options) -> None:
-    """Run each case in turn, and the other one first in every other pair."""
+    """Open and close the inspector in turn at each load, and open it first in every other pair."""
     results = Results("console", options)
-    for pair in range(options.rounds * PAIRS_A_ROUND):
-        for rate in RATES:
+    for rate in RATES:
+        await measure_rate(results, rate, pairs=options.rounds * PAIRS_A_ROUND, seconds=options.seconds * LONGER)
+
+
+async def measure_rate(results: Results, rate: int, *, pairs: int, seconds: float) -> None:
+    """Measure one load, at processes of its own."""
+    sink = Sink()
+    url = await sink.start()
+    async with deploy(RABBITMQ, url) as deployment, open_session() as session:
+        senders = Senders([await deployment.start_ingest()], session, devices=DEVICES)
+        await deployment.start_worker()
+        console = await deployment.start_console()
+
+        async def send() -> int:
+            first = senders.sent
+            await senders.send_paced(rate=rate, seconds=seconds)
+            await sink.wait_for(senders.sent, within=WITHIN_SECONDS)
+            return senders.sent - first
+
+        await send()  # device tokens are asked for, and all code has run once
+        for pair in range(pairs):
             for inspector in (OPEN, CLOSED) if pair % 2 else (CLOSED, OPEN):
-                await run(results, inspector, rate, options.seconds)
+                await wait_until_heard(session, deployment, is_heard=False)
+                async with watching(console) if inspector == OPEN else nobody_watching() as seen:
+                    await wait_until_heard(session, deployment, is_heard=inspector == OPEN)
+                    figures = await run(deployment, send, seen)
+                results.add(RABBITMQ.name, describe_case(inspector, rate), **figures)
+    sink.stop()
 
 
 def describe_case(inspector: str, rate: int) -> str:
@@ -54,35 +83,19 @@ def describe_case(inspector: str, rate: int) -> str:
     return f"{inspector}, {rate:,} uplinks/s"
 
 
-async def run(results: Results, inspector: str, rate: int, seconds: float) -> None:
-    """Measure the processor time of each process from the first uplink until the last event has come."""
-    sink = Sink()
-    url = await sink.start()
-    async with deploy(RABBITMQ, url) as deployment, open_session() as session:
-        senders = Senders([await deployment.start_ingest()], session, devices=DEVICES)
-        await deployment.start_worker()
-        console = await deployment.start_console()
-        await senders.send(DEVICES)  # connections are opened, and device tokens asked for
-        await sink.wait_for(senders.sent, within=WITHIN_SECONDS)
-        async with watching(console) if inspector == OPEN else nobody_watching() as seen:
-            if inspector == OPEN:
-                await wait_until_heard(session, deployment)
-            first, before, told = senders.sent, read_processors(deployment), seen.events
-            await senders.send_paced(rate=rate, seconds=seconds)
-            await sink.wait_for(senders.sent, within=WITHIN_SECONDS)
-            await asyncio.sleep(REST_SECONDS)
-            uplinks = senders.sent - first
-            used = {role: (now - before[role]) / uplinks * 1e6 for role, now in read_processors(deployment).items()}
-            results.add(
-                RABBITMQ.name,
-                describe_case(inspector, rate),
-                processor_us=used["ingest"] + used["worker"],
-                ingest_us=used["ingest"],
-                worker_us=used["worker"],
-                console_us=used["console"],
-                events=(seen.events - told) / uplinks,
-            )
-    sink.stop()
+async def run(deployment: Deployment, send: Callable[[], Awaitable[int]], seen: "Seen") -> dict[str, float]:
+    """Give the processor time of each process from the first uplink until the last event has come."""
+    before, told = read_processors(deployment), seen.events
+    uplinks = await send()
+    await asyncio.sleep(REST_SECONDS)
+    used = {role: (now - before[role]) / uplinks * 1e6 for role, now in read_processors(deployment).items()}
+    return {
+        "processor_us": used["ingest"] + used["worker"],
+        "ingest_us": used["ingest"],
+        "worker_us": used["worker"],
+        "console_us": used["console"],
+        "events": (seen.events - told) / uplinks,
+    }
 
 
 class Seen:
@@ -123,11 +136,11 @@ async def watching(console: str) -> AsyncIterator[Seen]:
                 await asyncio.gather(following, return_exceptions=True)
 
 
-async def wait_until_heard(session: aiohttp.ClientSession, deployment: Deployment) -> None:
-    """Return when ingest and worker know that somebody watches."""
+async def wait_until_heard(session: aiohttp.ClientSession, deployment: Deployment, *, is_heard: bool) -> None:
+    """Return when ingest and worker know that somebody watches, or that nobody does."""
     async with asyncio.timeout(WITHIN_SECONDS):
         for role in ("ingest", "worker"):
-            while not await is_watched(session, deployment.url(role)):  # noqa: ASYNC110 - another process knows it
+            while is_heard != await is_watched(session, deployment.url(role)):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(POLL_SECONDS)
 
 
