@@ -52,8 +52,13 @@ class RequestEvents:
             self._tell_post(Stage.POSTED, told, post, _mask(str(answer), post)[:ANSWER_CHARACTERS], seconds)
 
     def post_failed(self, post: Post, error: DownstreamError, seconds: float) -> None:
-        """Tell how a post was answered that the downstream did not take; ``seconds`` as for :meth:`posted`."""
-        if told := self._find_chosen(each.mapped for each in post.uplinks):
+        """Tell how a post was answered that the downstream did not take; ``seconds`` as for :meth:`posted`.
+
+        Who wants to be told is asked once more: a request may be tried for minutes, and somebody begin to watch for
+        that very reason.
+        """
+        if self._uplinks.watched:
+            told = [each.mapped for each in post.uplinks if self._uplinks.wants(each.mapped.uplink)]
             self._tell_post(Stage.POST_FAILED, told, post, str(error), seconds)
 
     def _find_chosen(self, mapped: Iterable[MappedUplink]) -> list[MappedUplink]:
@@ -72,7 +77,7 @@ class RequestEvents:
 
 
 UNTOLD = RequestEvents()
-"""Of a request that nobody is told of: of most requests, where somebody watches, and of all where nobody does."""
+"""Of a request that nobody is ever told of."""
 
 
 class WorkerEvents:
@@ -82,9 +87,8 @@ class WorkerEvents:
         self._uplinks = uplinks
 
     def begin(self, envelope: Envelope) -> RequestEvents:
-        """Find out, once for all stages, which uplinks of a request somebody is told of."""
-        chosen = self._uplinks.choose(envelope.group, envelope.items)
-        return RequestEvents(self._uplinks, chosen) if chosen else UNTOLD
+        """Find out, once for the stages ahead, which uplinks of a request somebody is told of."""
+        return RequestEvents(self._uplinks, self._uplinks.choose(envelope.group, envelope.items))
 
     def settled(self, outcomes: Iterable[Outcome], dead: Collection[str], ladder: Ladder) -> None:
         """Tell what was set aside, will be tried again or was put back; of those in ``dead`` their letters tell."""

@@ -37,8 +37,9 @@ CALM_WINDOWS = 4
 """So many are looked at before more is told: one alone holds few uplinks of a sample, which says little, and to tell of
 everything by mistake costs the pipeline as much as the sample of ten seconds."""
 
-HEARD_SECONDS = 10.0
-"""How long what a process said of its choice counts: one that leaves out uplinks has something to tell every second."""
+HEARD_SECONDS = 15.0
+"""How long what a process said of its choice counts: whoever chose too few tells of more after two times four seconds,
+and what it tells is on its way for up to two."""
 
 
 def choose(group: str, end: int, one_in: int) -> range:
@@ -48,7 +49,7 @@ def choose(group: str, end: int, one_in: int) -> range:
 
 def is_chosen(uplink_id: str, one_in: int) -> bool:
     """Whether this uplink is among one in so many, as :func:`choose` says it."""
-    group, _, digits = uplink_id.partition("/")
+    group, _, digits = uplink_id.rpartition("/")
     try:
         index = int(digits)
     except ValueError:  # of a message that nobody could read, or from somebody else
@@ -66,11 +67,12 @@ def is_sampled(event: Event, one_in: int) -> bool:
 class Sampler:
     """Says for one viewer which part of the uplinks it is told of: all while there are at most ``most`` a second.
 
-    Else a sample: a half is chosen of those that were chosen as soon as too many were told, and a quarter where that
-    took less than half a second; twice as many after four seconds in which few were told, and all of them after four in
-    which there were less than ``most``. That is far apart on purpose, for each change cuts stories. An uplink is
-    counted once, however many stages it goes through here. ``changed`` is called after each change; ``most`` None: all
-    are told.
+    Else a sample: a half is chosen of those that were chosen as soon as too many were told, and a quarter of all where
+    that took less than half a second; twice as many after four seconds in which few were told, and all of them after
+    four in which there were less than ``most``. That is far apart on purpose, for each change cuts stories.
+
+    An uplink is counted once, however many stages it goes through here. ``changed`` is called after each change;
+    ``most`` None: all are told.
     """
 
     def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
@@ -90,7 +92,7 @@ class Sampler:
             self._begin_window()
         self._told[event.stage] += 1
         if self._told[event.stage] > self.most * (SLACK if self.one_in == 1 else SAMPLE):
-            self._choose(min(self.one_in * (4 if self._is_young() else 2), MOST_ONE_IN))
+            self._choose(4 if self.one_in == 1 and self._is_young() else min(self.one_in * 2, MOST_ONE_IN))
 
     def close(self) -> None:
         """Count no more."""

@@ -34,7 +34,7 @@ class Viewers:
         self._viewers: dict[str, Viewer] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self.watched = False
-        """Whether anybody watches: the one question that an uplink costs when nobody does."""
+        """Whether anybody watches: the one question that a request costs when nobody does."""
         self.details_wanted = False
         """Whether anybody wants to see what uplinks hold."""
         self.one_in = 1

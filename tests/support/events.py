@@ -15,7 +15,8 @@ class FakeEvents(Events):
         super().__init__(Viewers(60))
         self.carried: list[Event] = []
         """What was published so far, without what is kept to be made later."""
-        self._viewers.note(Announcement(VIEWER, details=details))
+        self._details = details
+        self.bring_viewer()
 
     @property
     def told(self) -> list[Event]:
@@ -26,6 +27,9 @@ class FakeEvents(Events):
     def sample(self, one_in: int) -> None:
         """Tell of one in so many uplinks from now on."""
         self._viewers.one_in = one_in
+
+    def bring_viewer(self) -> None:
+        self._viewers.note(Announcement(VIEWER, details=self._details))
 
     def send_viewer_away(self) -> None:
         self._viewers.forget(VIEWER)

@@ -127,6 +127,15 @@ async def test_a_post_that_travels_with_others_is_told_as_if_it_were_alone(
     assert all(events.told[n].facts["seconds"] >= 0 for n in (2, 5))
 
 
+async def test_whoever_begins_to_watch_while_a_request_is_under_way_sees_what_fails(events: FakeEvents) -> None:
+    (post,), _ = group_into_posts([build_resolved(token=TOKEN)])
+    events.send_viewer_away()
+    telling = WorkerEvents(UplinkEvents(events)).begin(build_envelope())
+    events.bring_viewer()
+    telling.post_failed(post, TransientError("503: busy"), 15.0)
+    assert events.stages() == ["post_failed"]
+
+
 async def test_nothing_is_told_while_nobody_watches(
     pipeline: Pipeline, downstream: FakeDownstream, events: FakeEvents
 ) -> None:
