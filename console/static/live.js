@@ -170,7 +170,8 @@ function makeRecords(records) {
   const table = element("table");
   table.append(makeCells("thead", "th", [["Variable", "Value", "Unit", "Location", "Time"]]));
   table.append(makeCells("tbody", "td", records.map(({ variable, value, unit, location, time }) => [
-    variable, value === undefined ? "" : show(value), unit ?? "", location ? show(location) : "", time ? makeTime(time) : "",
+    variable, value === undefined ? "" : typeof value === "number" ? value : show(value), unit ?? "",
+    location ? show(location) : "", time ? makeTime(time) : "",
   ])));
   const scrolled = element("div", table, "wide");
   scrolled.tabIndex = 0;
@@ -184,7 +185,7 @@ function makeCells(group, cell, lines) {
   for (const line of lines) {
     const row = element("tr");
     for (const content of line) {
-      const each = element(cell, content);
+      const each = typeof content === "number" ? element(cell, show(content), "number") : element(cell, content);
       if (cell === "th") each.scope = "col";
       row.append(each);
     }

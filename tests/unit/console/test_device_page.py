@@ -165,7 +165,7 @@ async def test_data_of_a_period_is_drawn_and_listed(browser: Browser, api: Api, 
     day = await browser.open(path)
     assert "4 records of the last 24 hours." in read_text(day)
     assert "10 to 20" in read_text(day)
-    assert "<td>20</td>" in day
+    assert '<td class="number">20</td>' in day
     assert "<td>true</td>" in day
     assert "3 records of the last hour." in read_text(await browser.open(f"{path}?hours=1"))
     assert "place 47.5, 8.25" in read_text(await browser.open(f"{path}?hours=168"))
@@ -189,6 +189,6 @@ async def test_a_long_table_is_paged_within_its_period(browser: Browser, api: Ap
     following = re.search(r'href="([^"]+)" rel="next"', first_page)
     assert following is not None
     second = await browser.open(following[1].replace("&amp;", "&"))
-    assert ("<td>51</td>" in second, "<td>50</td>" in second) == (True, False)
+    assert ('<td class="number">51</td>' in second, '<td class="number">50</td>' in second) == (True, False)
     assert 'rel="next"' not in await browser.open(f"{path}&page=20")
     assert "Nothing more of the last 6 hours." in read_text(await browser.open(f"{path}&page=21"))
