@@ -64,7 +64,7 @@ async def measure(options: Options) -> None:
             for system, body, connections in choose_cells(slow=number < options.slow_rounds):
                 await run(system, body, connections, options.seconds)
         for connections in SWEEP:
-            for system in (FLOOR, RABBITMQ, NODE, FASTSTREAM, TASKIQ_SYSTEM, FORWARDER):
+            for system in (FLOOR, RABBITMQ, SQLITE, NODE, FASTSTREAM, TASKIQ_SYSTEM, FORWARDER):
                 await run(system, SWEEP_BODY, connections, min(SWEEP_SECONDS, options.seconds), ONCE)
     sink.stop()
 

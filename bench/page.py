@@ -60,7 +60,7 @@ def find_latency_curves(measured: Measured) -> Mapping[str, plots.Curve]:
     cells = [cell for cell in measured.cells() if cell[0].startswith("batch")]
     for case, system in sorted(cells, key=lambda cell: int(cell[0].split(",")[1].split()[0])):
         rate, p99 = (measured.median(system, case, figure) for figure in ("rate", "p99_ms"))
-        if rate and p99 and not system.endswith("SQLite"):
+        if rate and p99:
             curves.setdefault(system, []).append((rate, p99))
     return curves
 

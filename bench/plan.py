@@ -22,7 +22,13 @@ HEADROOM = 2
 """Nothing is planned to be more than half busy: a burst, a lost machine, a backlog to drain."""
 
 QUEUE_BYTES = 200_000_000
-"""A second into one quorum queue in messages of 120 kB: one run on two cores, without replicas, with a C client."""
+"""A second into one quorum queue in messages of 120 kB: one run on two cores, without replicas, with a client in C."""
+
+QUEUE_CORES = 2
+"""Of that run; a replica is taken to need as many."""
+
+MACHINE_CORES = 2
+"""On which a registry with its PostgreSQL was measured, those who sent to it included."""
 
 REPLICAS = 3
 
@@ -56,9 +62,13 @@ def render_plan(sections: Mapping[str, Measured]) -> str:
     by_cores = ", then ".join(need.part for need in sorted(needs, key=lambda need: -need.cores))
     return "\n".join(lines) + (
         f"\n\nTogether {cores:,} cores, at {CORE_HOUR} € an hour each some {month:,.0f} € a month (the price is an "
-        "assumption; disks and traffic are not in it). TagoIO's cloud in place of the registry would need "
-        f"{profiles:,.0f} profiles of the largest plan, at {TAGOIO_POSTS:.0f} posts a second each: that limit comes "
-        f"before any of ours. What takes most: {by_cores}."
+        f"assumption; disks and traffic are not in it). What takes most: {by_cores}.\n\n"
+        "Which limit comes first: with TagoIO's cloud as the downstream its posts a minute, for it would take "
+        f"{profiles:,.0f} profiles of the largest plan, at {TAGOIO_POSTS:.0f} posts a second each. With the registry, "
+        "its database: it takes thousands of uplinks a second where a worker takes ten thousands, so that it says how "
+        "many shards there are; a database that is faster, or keeps less, makes fewer and larger ones. Then a worker's "
+        "and an ingest's core, of which a shard may have several. Last the broker's disk and network, which no shard "
+        "of this size comes near."
     )
 
 
@@ -84,12 +94,13 @@ def _need_broker() -> Need:
     size = len(encode_envelope(_sample_envelope())) / BATCH
     volume = TARGET * size
     frames = TARGET / min(FRAME_UPLINKS, FRAME_BYTES / size)
-    shards = math.ceil(volume / QUEUE_BYTES * HEADROOM)
+    queues = math.ceil(volume / QUEUE_BYTES * HEADROOM)
     arithmetic = (
         f"{size:.0f} bytes an uplink: {volume / 1e6:.0f} MB/s in {frames:,.0f} full frames/s x {HEADROOM}, at "
-        f"{QUEUE_BYTES / 1e6:.0f} MB/s a queue: {shards} queues x {REPLICAS} replicas x 2 cores"
+        f"{QUEUE_BYTES / 1e6:.0f} MB/s a queue (one run elsewhere, with a client in C and no replicas): {queues} "
+        f"queues' worth x {REPLICAS} replicas x {QUEUE_CORES} cores; a shard's queue has a small part of one"
     )
-    return Need("RabbitMQ", "a queue prefix for each shard", arithmetic, shards * REPLICAS * 2)
+    return Need("RabbitMQ", "a queue prefix for each shard", arithmetic, queues * REPLICAS * QUEUE_CORES)
 
 
 def _need_worker(measured: Measured | None, case: str, part: str) -> Need | None:
@@ -108,13 +119,13 @@ def _need_registry() -> Need | None:
     row = re.search(r"^\| POST /data/bulk[^|]*\| PostgreSQL \| 200,000 \|(.*)\|$", page, re.MULTILINE)
     if row is None:
         return None
-    milliseconds = float(row[1].split("|")[4])
-    arithmetic = f"{milliseconds:.2f} ms an uplink x {HEADROOM}; PostgreSQL's own processor time is not in it"
+    rate = float(row[1].split("|")[0].replace(",", ""))
+    shards = math.ceil(TARGET / rate * HEADROOM)
     return Need(
-        "registry",
+        "registry and PostgreSQL",
         "profile: a registry and a database for each shard",
-        arithmetic,
-        _cores(TARGET * milliseconds * 1000),
+        f"{rate:,.0f} uplinks/s in bulk on {MACHINE_CORES} cores, senders included, x {HEADROOM}: {shards:,} shards",
+        shards * MACHINE_CORES,
     )
 
 
