@@ -70,10 +70,15 @@ class WholeRequest(RequestResponseCycle):
         self.response_complete = False
 
     def answer(self, answer: WholeAnswer) -> None:
-        """Write the answer."""
+        """Write the answer, and hold the connection no longer.
+
+        It holds its last request, and so the two would wait together for the collector, which comes seldom.
+        """
+        connection = self._connection
+        del self._connection
         self.response_complete = True
         if not self.disconnected:
-            self._connection.write_answer(answer, keep_alive=self.keep_alive)
+            connection.write_answer(answer, keep_alive=self.keep_alive)
 
 
 class DirectHttpProtocol(BoundedHttpProtocol):

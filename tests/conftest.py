@@ -1,5 +1,6 @@
 """What several kinds of tests share: the broker, fresh names for each test, and a word on what was left out."""
 
+import gc
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -40,6 +41,15 @@ def amqp_url(start_container: Callable[[], BrokerContainer]) -> str:
         return find_broker(start_container)
     except BrokerMissingError as error:
         leave_out(str(error))
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """Nobody looks for cycles of garbage meanwhile: what one holds stays."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

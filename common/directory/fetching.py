@@ -21,6 +21,8 @@ REQUEST_SECONDS = 30.0
 ANSWER_BYTES = 100_000_000
 """More than that is no directory, and must not fill the memory."""
 
+READ_OUT = httpx.ByteStream(b"")
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
@@ -84,9 +86,13 @@ class DirectoryClient:
     async def _ask(self, etag: str | None) -> tuple[int, Fetched | None]:
         headers = {} if etag is None else {"If-None-Match": etag}
         async with self._client.stream("GET", self._url + PATH, headers=headers) as answer:
-            if answer.status_code != httpx.codes.OK:
-                return answer.status_code, None
-            return answer.status_code, Fetched(await self._read(answer), answer.headers.get("ETag"))
+            fetched = None
+            if answer.status_code == httpx.codes.OK:
+                fetched = Fetched(await self._read(answer), answer.headers.get("ETag"))
+            elif answer.status_code == httpx.codes.NOT_MODIFIED:
+                await answer.aread()  # it has no body, but httpx closes a connection whose answer is not read out
+        answer.stream = READ_OUT  # the one that it had holds the answer: a cycle of garbage for each poll
+        return answer.status_code, fetched
 
     async def _read(self, answer: httpx.Response) -> bytes:
         if "content-encoding" in answer.headers:

@@ -1,6 +1,8 @@
 """The directory of a registry elsewhere."""
 
 import asyncio
+import contextlib
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -265,3 +267,33 @@ async def test_an_answer_without_end_is_left(
     registry.content = b" " * 101
     await look()
     assert source.degraded == f"{URL} answers more than 100 bytes, which is no directory"
+
+
+@pytest.mark.usefixtures("uncollected")
+async def test_a_directory_that_stays_the_same_costs_no_new_connection_and_no_memory() -> None:
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with contextlib.suppress(asyncio.IncompleteReadError), contextlib.closing(writer):
+            while request := await reader.readuntil(b"\r\n\r\n"):
+                if b"If-None-Match" in request:
+                    writer.write(b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\n\r\n')
+                else:
+                    writer.write(b'HTTP/1.1 200 OK\r\nETag: "1"\r\nContent-Length: 2\r\n\r\n{}')
+
+    before = count_answers()
+    async with await asyncio.start_server(serve, "127.0.0.1") as server:
+        port = server.sockets[0].getsockname()[1]
+        async with DirectoryClient(f"http://127.0.0.1:{port}", SecretStr(TOKEN)) as client:
+            assert await client.fetch(None) is not None
+            for _ in range(3):
+                assert await client.fetch('"1"') is None
+        assert connections == 1
+    assert count_answers() == before
+
+
+def count_answers() -> int:
+    """Of all that are in memory."""
+    return sum(isinstance(each, httpx.Response) for each in gc.get_objects())

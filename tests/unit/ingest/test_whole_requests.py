@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from ingest.acceptance import Acceptance
 from ingest.routes import IngestApp, Limits, UplinkEndpoint, create_app
 from tests.support.directories import StaticDirectory, build_directory, build_key
 from tests.support.queues import FakeQueue
+from tests.support.waiting import eventually
 
 BODY = b'{"serial":"A"}'
 BODY_LIMIT = 60
@@ -148,7 +150,10 @@ class Servers:
         self._config.load()
 
     async def answer_directly(self, *pieces: bytes) -> list[bytes]:
-        return await converse(DirectHttpProtocol(**self._options, app=self._app), pieces)
+        return await converse(self.create_direct(), pieces)
+
+    def create_direct(self) -> DirectHttpProtocol:
+        return DirectHttpProtocol(**self._options, app=self._app)
 
     async def answer_by_asgi(self, *pieces: bytes) -> list[bytes]:
         return await converse(BoundedHttpProtocol(**self._options), pieces)
@@ -206,3 +211,15 @@ async def test_requests_ahead_of_their_answers_are_answered_alike_wherever_they_
     assert [answer[9:12] for answer in expected] == [b"202", b"403", b"202", b"400", b"200"]
     for split in split_points(requests):
         assert await servers.answer_directly(requests[:split], requests[split:]) == expected, split
+
+
+@pytest.mark.usefixtures("uncollected")
+async def test_a_connection_that_has_ended_is_gone_at_once(servers: Servers) -> None:
+    wire, protocol = Wire(), servers.create_direct()
+    protocol.connection_made(wire)
+    protocol.data_received(REQUESTS["plain"])
+    await eventually(lambda: b"HTTP/1.1 202" in wire.written)
+    protocol.connection_lost(None)
+    ended = weakref.ref(protocol)
+    del protocol
+    assert ended() is None
