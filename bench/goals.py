@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.console import CLOSED, OPEN, RATES, describe_case
+from bench import backlog, console, memory
 from bench.rows import Measured
 from bench.systems import FASTSTREAM, FLOOR, NODE, RABBITMQ, RUN, SQLITE
 from bench.worker import BULK_SINK, FAST_SINK, SLOW_SINK
@@ -16,7 +16,7 @@ FEW_SINGLES = "single uplink, 16 connections"
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A ratio of one figure of two systems, and its bounds; ``at_most``: less is better.
+    """A ratio of one figure of two systems, and its bounds; ``at_most``: less is better; ``most``: nor more than that.
 
     ``case`` and ``to_case`` name the cells; they are the same unless two cases are compared.
     """
@@ -31,6 +31,7 @@ class Goal:
     figure: str = "rate"
     to_case: str | None = None
     at_most: bool = False
+    most: float | None = None
 
     def render(self, measured: Measured) -> str:
         ratio = measured.ratio(self.case, self.figure, self.system, self.to, to_case=self.to_case)
@@ -41,6 +42,7 @@ class Goal:
         """What its row begins with, whatever was measured."""
         wanted = f"{'at most' if self.at_most else 'at least'} {self.bound:g}"
         wanted += f", goal {self.goal:g}" if self.goal is not None else ""
+        wanted += f", at most {self.most:g}" if self.most is not None else ""
         return f"| {self.what} | {wanted} |"
 
     def _judge(self, ratio: float | None) -> str:
@@ -48,6 +50,8 @@ class Goal:
             return "not measured"
         if self.at_most:
             return "yes" if ratio <= self.bound else "**no**"
+        if self.most is not None and ratio > self.most:
+            return "**no**"
         if self.goal is not None and ratio >= self.goal:
             return "the goal too"
         return "yes" if ratio >= self.bound else "**no**"
@@ -100,22 +104,37 @@ GOALS = (
             f"processor time of ingest and worker with the live inspector open, by closed, at {rate:,} uplinks/s",
             RABBITMQ.name,
             RABBITMQ.name,
-            describe_case(OPEN, rate),
+            console.describe_case(console.OPEN, rate),
             1.05,
             figure="processor_us",
-            to_case=describe_case(CLOSED, rate),
+            to_case=console.describe_case(console.CLOSED, rate),
             at_most=True,
         )
-        for rate in RATES
+        for rate in console.RATES
     ),
     Goal(
         "backlog",
         "drain of 1,000,000 by that of 100,000",
         RABBITMQ.name,
         RABBITMQ.name,
-        "1000000",
+        backlog.describe_case(backlog.LARGE),
         0.85,
-        to_case="100000",
+        to_case=backlog.describe_case(backlog.SMALL),
+        most=1.15,
+    ),
+    *(
+        Goal(
+            "memory",
+            f"memory of the {role} over 2,000,000 uplinks, last tenth by second",
+            role,
+            role,
+            memory.describe_case(memory.TENTHS),
+            1.1,
+            figure="megabytes",
+            to_case=memory.describe_case(memory.SETTLED_TENTH),
+            at_most=True,
+        )
+        for role in memory.ROLES
     ),
 )
 

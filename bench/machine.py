@@ -27,6 +27,7 @@ def describe_conditions(options: Options) -> dict[str, Any]:
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _read_processor_name(),
         "cores": os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "kernel": platform.release(),
         "python": f"{platform.python_version()} ({_name_builder()})",
         "load": round(os.getloadavg()[0], 1),
@@ -34,6 +35,7 @@ def describe_conditions(options: Options) -> dict[str, Any]:
             **{name: version(name) for name in OURS},
             "RabbitMQ": options.broker,
             "Node.js": _run("node", "--version").lstrip("v"),
+            "wrk": _read_wrk_version(),
         },
         "peers": {**_read_python_peers(), **_read_node_peers()},
     }
@@ -47,6 +49,11 @@ def _read_processor_name() -> str:
 def _name_builder() -> str:
     """Say who built the interpreter: distributions optimise theirs by a profile, which makes it a third faster."""
     return f"{platform.freedesktop_os_release()['NAME']}'s" if sys.base_prefix == "/usr" else "not a distribution's"
+
+
+def _read_wrk_version() -> str:
+    match = re.search(r"wrk (\S+)", _run("wrk", "--version"))
+    return match[1] if match else "not there"
 
 
 async def read_broker_version(url: str) -> str:

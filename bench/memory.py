@@ -26,6 +26,9 @@ from bench.sending import Senders, open_session
 from bench.systems import AMQP_URL, SLUICE, delete_queues
 
 UPLINKS = 2_000_000
+TENTHS = 10
+SETTLED_TENTH = 2
+"""In the first, buffers and caches are still filled."""
 DEVICES = 200
 AHEAD = 10_000
 BURST = 2_000
@@ -90,12 +93,18 @@ async def send_and_sample(run: Run, count_delivered: Callable[[], Awaitable[int]
             sampled = time.monotonic()
             for role, program in run.programs.items():
                 megabytes = program.resident_bytes / 1e6
-                run.results.add(role, "sample", delivered=delivered, seconds=sampled - began, megabytes=megabytes)
+                case = describe_case(delivered * TENTHS // run.uplinks + 1)
+                run.results.add(role, case, seconds=sampled - began, megabytes=megabytes)
         if run.senders.sent < run.uplinks and run.senders.sent - delivered < AHEAD:
             await run.senders.send(min(BURST, run.uplinks - run.senders.sent))
         else:
             await asyncio.sleep(POLL_SECONDS)
     run.results.add("Sluice with its registry", "whole", rate=run.uplinks / (time.monotonic() - began))
+
+
+def describe_case(tenth: int) -> str:
+    """Name the samples that were taken while this tenth of the uplinks was delivered."""
+    return f"tenth {tenth}"
 
 
 async def count_delivered(session: aiohttp.ClientSession, metrics: str) -> int:

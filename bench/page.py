@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from bench import plots
 from bench.goals import render_goals
+from bench.memory import ROLES, SETTLED_TENTH, TENTHS, describe_case
 from bench.plan import render_plan
 from bench.programs import REPOSITORY
 from bench.rows import Measured, read_section
@@ -119,37 +120,28 @@ def render_console(measured: Measured) -> str:
 
 
 def render_backlog(measured: Measured) -> str:
-    curves = {
-        f"{int(case.split()[0]):,}": [
-            (row.figures["left"] or 1, row.figures["rate"]) for row in measured.rows if row.case == case
-        ]
-        for case, _ in measured.cells()
-        if case.endswith("sample")
-    }
-    rows = ["| backlog | uplinks/s |", "| ---: | ---: |"]
-    rows += [
-        f"| {int(case):,} | {measured.median(system, case, 'rate'):,.0f} |"
-        for case, system in measured.cells()
-        if case.isdecimal()
-    ]
-    plot = f"\n\n![drain against backlog]({plots.plot_backlog(curves)})" if curves else ""
-    return "\n".join(rows) + plot
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for row in measured.rows:
+        if "drain" in row.figures:
+            curves.setdefault(row.case, []).append((row.figures["left"] or 1, row.figures["drain"]))
+    table = render_table(measured, {"rate": "uplinks/s"}, case="backlog")
+    return f"{table}\n\n![drain against backlog]({plots.plot_backlog(curves)})"
 
 
 def render_memory(measured: Measured) -> str:
-    roles = [system for case, system in measured.cells() if case == "sample"]
     curves = {
         role: [(row.figures["seconds"] / 60, row.figures["megabytes"]) for row in measured.rows if row.system == role]
-        for role in roles
+        for role in ROLES
     }
-    delivered = max(row.figures.get("delivered", 0) for row in measured.rows)
-    rows = ["| role | MB after a tenth of the uplinks | MB at the end | most | end by tenth |"]
+    settled, last = describe_case(SETTLED_TENTH), describe_case(TENTHS)
+    rows = ["| role | MB in the second tenth of the uplinks | MB in the last | most | last by second |"]
     rows += ["| --- | ---: | ---: | ---: | ---: |"]
-    for role in roles:
-        samples = [row.figures for row in measured.rows if row.system == role]
-        early = next(each["megabytes"] for each in samples if each["delivered"] >= delivered / 10)
-        late, most = samples[-1]["megabytes"], max(each["megabytes"] for each in samples)
-        rows.append(f"| {role} | {early:.0f} | {late:.0f} | {most:.0f} | {late / early:.2f} |")
+    for role, points in curves.items():
+        early, late = (measured.median(role, case, "megabytes") for case in (settled, last))
+        assert early is not None
+        assert late is not None
+        most = max(megabytes for _, megabytes in points)
+        rows.append(f"| {role} | {early:.1f} | {late:.1f} | {most:.1f} | {late / early:.2f} |")
     return "\n".join(rows) + f"\n\n![memory over time]({plots.plot_memory(curves)})"
 
 

@@ -42,7 +42,8 @@ def describe(measured: Measured) -> str:
     peers = ", ".join(f"{name} {number}" for name, number in conditions["peers"].items())
     return (
         f"`{conditions['command']}`, {conditions['at'][:10]}; {conditions['processor']}, "
-        f"{conditions['cores']} cores, Linux {conditions['kernel']}, load at first {conditions['load']}; "
+        f"{conditions['cores']} cores, {conditions['memory_gib']} GiB, Linux {conditions['kernel']}, "
+        f"load at first {conditions['load']}; "
         f"Python {conditions['python']}, {versions}. Peers: {peers}."
     )
 
