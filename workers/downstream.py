@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -53,7 +53,7 @@ TOKEN = re.compile(r"[!-~]{1,500}")
 _SECONDS = {route: metrics.DOWNSTREAM_SECONDS.labels(route) for route in ("probe", "resolve", "data", "bulk")}
 
 
-class Taken(NamedTuple):
+class Receipt(NamedTuple):
     """The downstream has the records of a post, and said so."""
 
     answer: Any
@@ -113,7 +113,7 @@ class Downstream:
         )
         concern = _Concern(key.profile, serial, (authorization, quote(authorization, safe=""), network_token))
         await self._governor.wait_unpaused(key.profile)
-        result = await self._blips.call(lambda: self._read(concern, self._ask(request)), about=serial)
+        result = await self._blips.call(lambda: self._ask(request, concern), about=serial)
         if not isinstance(result, str) or not TOKEN.fullmatch(result):
             raise TransientError("the answer to resolve holds no device token")
         return DeviceToken(SecretStr(result))
@@ -125,8 +125,8 @@ class Downstream:
         waiting: int = 1,
         until: float | None = None,
         on_failure: Callable[[DownstreamError], None] = lambda _: None,
-    ) -> Any:
-        """Post the records of one device at its profile's turn; gives the downstream's answer once it has taken them.
+    ) -> Receipt:
+        """Post the records of one device at its profile's turn.
 
         ``waiting`` is how many uplinks wait with it, ``until`` the event loop's time at which it is too late to begin.
         ``on_failure`` hears of every try that came to nothing, those included that are repeated in place.
@@ -136,7 +136,7 @@ class Downstream:
         async def send() -> Any:
             await self._governor.turn(post.profile, waiting, until=until)
             try:
-                return await self._read(concern, self._ask(_create_data_request(post)))
+                return await self._ask(_create_data_request(post), concern)
             except AwayError:  # nothing was tried
                 raise
             except DownstreamError as error:
@@ -144,9 +144,9 @@ class Downstream:
                 raise
 
         with start_span("post uplinks"):
-            return await self._blips.call(send, about=concern.about)
+            return Receipt(await self._blips.call(send, about=concern.about))
 
-    async def post_together(self, posts: Sequence[Post]) -> Sequence[Taken | RejectedError | ThrottledError | None]:
+    async def post_together(self, posts: Sequence[Post]) -> Sequence[Receipt | RejectedError | ThrottledError | None]:
         """Post for many devices of one profile at once, where the downstream takes that and no turn has to be awaited.
 
         Says what became of each post, and raises nothing; None: nothing yet, post it by itself. When many posts came to
@@ -156,33 +156,35 @@ class Downstream:
             return [None] * len(posts)
         with start_span("post uplinks"):
             said = await self._bulk.post(posts)
-        return [self._take(post, to_it) for post, to_it in zip(posts, said, strict=True)]
+        return [self._conclude_one(post, to_it) for post, to_it in zip(posts, said, strict=True)]
 
-    def _take(self, post: Post, said: Said) -> Taken | RejectedError | ThrottledError | None:
+    def _conclude_one(self, post: Post, said: Said) -> Receipt | RejectedError | ThrottledError | None:
         if isinstance(said, Statement):
             try:
-                return Taken(self._judge(_concern_of(post), said))
+                return Receipt(self._conclude(_concern_of(post), said))
             except (RejectedError, ThrottledError) as error:
                 return error
             except TransientError:
                 return None
         if isinstance(said, ThrottledError):
             self._governor.pause(post.profile, said.retry_after)
-            return copy(said)  # each of the posts raises one of its own
+            return copy(said)
         if not isinstance(said, AwayError):
             self.breaker.suspect()  # the request failed as a whole, which is about no device
         return None
 
-    async def _read(self, concern: "_Concern", answering: Awaitable[Statement]) -> Any:
-        """Give the result of an answer, or raise what it means, and tell breaker and governor what that says."""
+    async def _ask(self, request: "_Request", concern: "_Concern") -> Any:
+        """Send a request in one of the slots, and :meth:`_conclude` from its answer."""
         try:
-            statement = await answering
+            async with self._slots, self.breaker.admission():
+                statement = parse_answer(await self._fetch(request))
         except DownstreamError as error:
             self._note_error(concern, error)
             raise
-        return self._judge(concern, statement)
+        return self._conclude(concern, statement)
 
-    def _judge(self, concern: "_Concern", statement: Statement) -> Any:
+    def _conclude(self, concern: "_Concern", statement: Statement) -> Any:
+        """Give the result of an answer, or raise what it means, and tell breaker and governor what that says."""
         try:
             result = read_statement(statement)
         except DownstreamError as error:
@@ -202,10 +204,6 @@ class Downstream:
                 self.breaker.note_failure(concern.about)
             case _:  # it was understood, and refused
                 self.breaker.note_success()
-
-    async def _ask(self, request: "_Request") -> Statement:
-        async with self._slots, self.breaker.admission():
-            return parse_answer(await self._fetch(request))
 
     async def _send_bulk(self, body: bytes) -> Answer:
         path = self._bulk_path

@@ -17,7 +17,7 @@ from workers.answers import (
     TransientError,
     UnauthorizedError,
 )
-from workers.downstream import Downstream, Taken
+from workers.downstream import Downstream, Receipt
 from workers.events import UNTOLD, RequestEvents
 from workers.grouping import Post, split_post, with_token
 from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater
@@ -67,7 +67,7 @@ class Posting:
             heads = [line.posts[0] for line in lines]
             going_on = []
             for line, post, became in zip(lines, heads, await self._downstream.post_together(heads), strict=True):
-                if isinstance(became, Taken):
+                if isinstance(became, Receipt):
                     events.posted(post, became.answer, now() - began)
                     outcomes.extend(_deliver(post))
                     line.posts.popleft()
@@ -75,7 +75,7 @@ class Posting:
                         going_on.append(line)
                 elif became is not None:
                     events.post_failed(post, became, now() - began)
-                    line.refusal = became
+                    line.said = became
             lines = going_on
         return outcomes
 
@@ -83,69 +83,71 @@ class Posting:
         """Post for one device until nothing remains, or until the downstream cannot take it now."""
         outcomes: list[Outcome] = []
         has_fresh_token = False
-        remaining = line.posts
         now = asyncio.get_running_loop().time
-        while remaining:
+        while line.posts:
             began = now()
-            if line.refusal is None and (self._is_stopping or began > until):
+            if line.said is None and (self._is_stopping or began > until):
                 detail = "not tried: the worker had no more time for this request"
-                return [*outcomes, *_leave_untried(remaining, Reason.DOWNSTREAM_UNAVAILABLE, detail)]
-            post = remaining.popleft()
-            try:
-                line.raise_refusal()
-                answer = await self._downstream.post(
-                    post,
-                    waiting=len(post.uplinks) + len(remaining),
-                    until=until,
-                    on_failure=partial(_tell_failure, events, post, began),
-                )
-            except UnauthorizedError as error:
-                if has_fresh_token:
-                    outcomes.extend(_dead_letter(post, error))
-                else:
+                return [*outcomes, *_leave_untried(line.posts, Reason.DOWNSTREAM_UNAVAILABLE, detail)]
+            post = line.posts.popleft()
+            match line.take_said() or await self._post(post, line, until, events):
+                case Receipt(answer):
+                    events.posted(post, answer, now() - began)
+                    outcomes.extend(_deliver(post))
+                case UnauthorizedError() if not has_fresh_token:
                     has_fresh_token = True
-                    unresolved, remaining = await self._renew_token(post, remaining)
-                    outcomes.extend(unresolved)
-            except RejectedError as error:
-                if len(post.uplinks) > 1:  # one bad record has the whole body refused: find it, deliver the others
-                    remaining.extendleft(reversed(split_post(post)))
-                else:
+                    outcomes.extend(await self._renew_token(post, line))
+                case RejectedError() as error if isinstance(error, UnauthorizedError) or len(post.uplinks) == 1:
                     outcomes.extend(_dead_letter(post, error))
-            except TransientError as error:
-                return [*outcomes, *_give_up(post, remaining, error)]
-            except Exception as error:  # noqa: BLE001 - a bug met in one post may not take the others with it
-                outcomes.extend(note_unexpected(uplink, error) for uplink in _uplinks_of([post]))
-            else:
-                events.posted(post, answer, now() - began)
-                outcomes.extend(_deliver(post))
+                case RejectedError():  # one bad record has the whole body refused: find it, deliver the others
+                    line.posts.extendleft(reversed(split_post(post)))
+                case TransientError() as error:
+                    return [*outcomes, *_give_up(post, line.posts, error)]
+                case bug:
+                    outcomes.extend(note_unexpected(uplink, bug) for uplink in _uplinks_of([post]))
         return outcomes
 
-    async def _renew_token(self, refused: Post, remaining: deque[Post]) -> tuple[list[Outcome], deque[Post]]:
-        """Ask once more for the device whose remembered token was refused.
+    async def _post(self, post: Post, line: "_Line", until: float, events: RequestEvents) -> Receipt | Exception:
+        """Give what became of a post; a bug met in one may not take the others with it."""
+        began = asyncio.get_running_loop().time()
+        try:
+            return await self._downstream.post(
+                post,
+                waiting=len(post.uplinks) + len(line.posts),
+                until=until,
+                on_failure=partial(_tell_failure, events, post, began),
+            )
+        except Exception as error:  # noqa: BLE001 - it is told apart by its type
+            return error
 
-        Gives all posts that remain with the fresh token, or the resolver's outcome for each uplink of all of them.
+    async def _renew_token(self, refused: Post, line: "_Line") -> list[Outcome]:
+        """Ask once more for the device whose remembered token was refused, and have its posts made with a fresh one.
+
+        Gives the resolver's outcome for each of their uplinks where there is none.
         """
         mapped = refused.uplinks[0].mapped
         self._resolver.forget(mapped, refused.device_token)
         afresh = await self._resolver.resolve(mapped)
         if isinstance(afresh, ResolvedUplink):
-            return [], deque(with_token(post, afresh.device_token) for post in [refused, *remaining])
+            line.posts = deque(with_token(post, afresh.device_token) for post in [refused, *line.posts])
+            return []
         untried = afresh if isinstance(afresh, DeadLettered) else replace(afresh, counts=False)
-        return [*_spread(afresh, [refused]), *_spread(untried, remaining)], deque()
+        outcomes = [*_spread(afresh, [refused]), *_spread(untried, line.posts)]
+        line.posts.clear()
+        return outcomes
 
 
 @dataclass(slots=True, eq=False)
 class _Line:
-    """What is still to be posted for one device, in order; ``refusal`` answers the first, where that was posted."""
+    """What is still to be posted for one device, in order; ``said`` refuses the first, which has travelled already."""
 
     posts: deque[Post] = field(default_factory=deque)
-    refusal: RejectedError | ThrottledError | None = None
+    said: RejectedError | ThrottledError | None = None
 
-    def raise_refusal(self) -> None:
-        """Raise it once, as if the post had been made now."""
-        refusal, self.refusal = self.refusal, None
-        if refusal is not None:
-            raise refusal
+    def take_said(self) -> RejectedError | ThrottledError | None:
+        """Give what was said to the first of the posts, once."""
+        said, self.said = self.said, None
+        return said
 
 
 def _line_up(posts: Iterable[Post]) -> list[_Line]:

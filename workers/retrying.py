@@ -4,6 +4,7 @@ Longer outages are the ladder's. These two loops have one owner each, and every 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -40,33 +41,33 @@ class BlipRetrying:
 
     async def call(self, request: Callable[[], Awaitable[T]], *, about: str) -> T:
         """Give the result of ``request``, or raise its last error; ``about`` tells one device from another."""
-        failure = await self._try(request)
-        if not isinstance(failure, TransientError):
-            return failure
         try:
-            if not self._seconds or not _is_blip(failure) or about in self._failing:
-                raise failure
-            return await self._repeat(request)
-        except AwayError as error:
-            raise AwayError(str(error), tried=True) from None
-        except ThrottledError:
+            return await self._try(request)
+        except AwayError:  # the breaker is open: nothing was tried
             raise
         except TransientError as error:
-            if await self._breaker.find_away():
-                raise AwayError(str(error), tried=True) from None
-            self._failing[about] = True
-            raise
+            if not self._seconds or not _is_blip(error) or about in self._failing:
+                raise await self._attribute(error, about) from None
+        try:
+            return await self._repeat(request)
+        except TransientError as error:
+            raise await self._attribute(error, about) from None
 
-    async def _try(self, request: Callable[[], Awaitable[T]]) -> T | TransientError:
-        """Try once, which is the usual case and pays for no retry machinery; give the result or how it failed."""
+    async def _try(self, request: Callable[[], Awaitable[T]]) -> T:
+        """Try once, which is the usual case and pays for no retry machinery."""
         while True:
             await self._breaker.wait_closed(self._seconds)
-            try:
+            with contextlib.suppress(AwayError):  # it opened while the request waited for its turn: nothing was tried
                 return await request()
-            except AwayError:  # the breaker opened while the request waited for its turn: nothing was tried
-                continue
-            except TransientError as error:
-                return error
+
+    async def _attribute(self, error: TransientError, about: str) -> TransientError:
+        """Give the error that says whom a failure is about: the downstream as a whole, or this device alone."""
+        if isinstance(error, ThrottledError):
+            return error
+        if isinstance(error, AwayError) or await self._breaker.find_away():
+            return AwayError(str(error), tried=True)
+        self._failing[about] = True
+        return error
 
     async def _repeat(self, request: Callable[[], Awaitable[T]]) -> T:
         retrying = AsyncRetrying(

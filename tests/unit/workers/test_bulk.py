@@ -12,7 +12,7 @@ from tests.unit.workers.test_downstream import Server, build_downstream
 from workers import bulk as module
 from workers.answers import Answer, RejectedError, Statement, ThrottledError, TransientError
 from workers.bulk import Bulk, Said
-from workers.downstream import Downstream, Taken
+from workers.downstream import Downstream, Receipt
 from workers.grouping import Post, group_into_posts
 
 UPLINKS = build_uplinks(10)
@@ -155,7 +155,7 @@ async def test_posts_travel_together_once_the_downstream_has_said_that_it_takes_
     downstream = build_downstream(server)
     assert await downstream.post_together(build_posts(range(2))) == [None, None]
     await downstream.post(build_post(0))
-    assert await downstream.post_together(build_posts(range(2))) == [Taken("1 Data Added")] * 2
+    assert await downstream.post_together(build_posts(range(2))) == [Receipt("1 Data Added")] * 2
     assert (len(server.requests), len(server.bulk)) == (1, 2)
 
 

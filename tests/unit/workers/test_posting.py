@@ -10,7 +10,7 @@ from common.serial import Serial
 from tests.support.uplinks import build_mapped, build_resolved, build_uplinks
 from workers import posting as module
 from workers.answers import AwayError, RejectedError, ThrottledError, TransientError, UnauthorizedError
-from workers.downstream import Taken
+from workers.downstream import Receipt
 from workers.grouping import Post, group_into_posts
 from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater
 from workers.posting import Posting
@@ -31,7 +31,7 @@ class FakeDownstream:
         self.resolved: list[str] = []
         self.resolve_error: Exception | None = None
 
-    async def post(self, post: Post, *, waiting: int, until: float, **_: Any) -> None:
+    async def post(self, post: Post, *, waiting: int, until: float, **_: Any) -> Receipt:
         assert waiting >= len(post.uplinks)
         assert until > 0
         indexes = [uplink.mapped.uplink.index for uplink in post.uplinks]
@@ -39,21 +39,22 @@ class FakeDownstream:
         self.posts.append((token, indexes))
         if error := self.rule(token, indexes):
             raise error
+        return Receipt("1 Data Added")
 
-    async def post_together(self, posts: Sequence[Post]) -> list[Taken | RejectedError | ThrottledError | None]:
+    async def post_together(self, posts: Sequence[Post]) -> list[Receipt | RejectedError | ThrottledError | None]:
         if not self.bulk:
             return [None] * len(posts)
         self.rounds.append(len(posts))
         return [self._take(post) for post in posts]
 
-    def _take(self, post: Post) -> Taken | RejectedError | ThrottledError | None:
+    def _take(self, post: Post) -> Receipt | RejectedError | ThrottledError | None:
         indexes = [uplink.mapped.uplink.index for uplink in post.uplinks]
         token = post.device_token.get_secret_value()
         error = self.rule(token, indexes)
         if error is not None and not isinstance(error, (RejectedError, ThrottledError)):
             return None  # it came to nothing, and is to be posted by itself
         self.posts.append((token, indexes))
-        return error or Taken("1 Data Added")
+        return error or Receipt("1 Data Added")
 
     async def resolve(self, serial: Serial, _key: AuthorizationKey, _network: Network) -> DeviceToken:
         self.resolved.append(serial)
