@@ -93,9 +93,10 @@ class AwayError(TransientError):
 class RejectedError(DownstreamError):
     """Trying again cannot help: the downstream understood, and said no."""
 
-    def __init__(self, message: str, reason: Reason = Reason.DOWNSTREAM_REFUSED) -> None:
+    def __init__(self, message: str, reason: Reason = Reason.DOWNSTREAM_REFUSED, *, status: int = 400) -> None:
         super().__init__(message)
         self.reason = reason
+        self.status = status
 
 
 class UnauthorizedError(RejectedError):
@@ -133,9 +134,9 @@ def read_statement(statement: Statement) -> Any:
     if envelope is None:
         raise TransientError(f"{status} without TagoIO's envelope: the answer is not from the API")
     if status in UNAUTHORIZED_STATUSES:
-        raise UnauthorizedError(message)
+        raise UnauthorizedError(message, status=status)
     if status // 100 != SUCCESS or not envelope["status"]:
-        raise RejectedError(message, _read_reason(envelope))
+        raise RejectedError(message, _read_reason(envelope), status=status)
     return envelope.get("result")
 
 

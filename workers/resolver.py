@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import NamedTuple, NewType, TypeAlias
 
 from cachetools import TLRUCache
@@ -32,6 +33,9 @@ class ResolvedUplink(NamedTuple):
     mapped: MappedUplink
     device_token: DeviceToken
 
+
+UNKNOWN_STATUSES = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
+"""Whatever else refuses a resolve is not about the device."""
 
 DOUBTED_AFTER_SECONDS = 5.0
 """So long a remembered "unknown" holds for an uplink that was tried before.
@@ -145,6 +149,8 @@ class Resolver:
             self.refusals.add(question[:2], mapped.key.id)
             raise
         except RejectedError as error:
+            if error.status not in UNKNOWN_STATUSES:
+                raise
             answer = UnknownDevice(str(error), self._clock())
         self.refusals.lift(question[:2], mapped.key.id)
         self._cache[question] = answer
@@ -169,9 +175,11 @@ def _judge(uplink: Uplink, error: Exception) -> Unresolved:
     outcome: Unresolved
     match error:
         case HeldBackError():
-            outcome = RetryLater(uplink, Reason.AUTHORIZATION_REFUSED, str(error), WAIT, counts=False)
+            outcome = RetryLater(uplink, Reason.AUTHORIZATION_REFUSED, str(error), WAIT)
         case UnauthorizedError():  # a matter of the key or the network, not of the uplink
             outcome = RetryLater(uplink, Reason.AUTHORIZATION_REFUSED, f"resolve was refused: {error}")
+        case RejectedError(reason=reason):
+            outcome = DeadLettered(uplink, reason, f"resolve was refused: {error}")
         case AwayError(tried=tried):
             outcome = PutBack(uplink, Reason.RESOLVER_UNAVAILABLE, str(error), counts=tried)
         case ThrottledError(retry_after=wait):

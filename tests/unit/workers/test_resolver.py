@@ -106,6 +106,19 @@ async def test_an_unknown_serial_is_dead_and_remembered_for_a_shorter_time(
     assert isinstance(await resolver.resolve(build_mapped(serial="A")), ResolvedUplink)
 
 
+async def test_a_refusal_that_is_not_about_the_device_is_not_taken_for_an_unknown_serial(
+    resolver: Resolver, downstream: Downstream
+) -> None:
+    downstream.errors = [RejectedError("402: Payment Required", status=402)]
+    outcome = await resolver.resolve(build_mapped(serial="A"))
+    assert isinstance(outcome, DeadLettered)
+    assert (outcome.reason, outcome.detail) == (
+        Reason.DOWNSTREAM_REFUSED,
+        "resolve was refused: 402: Payment Required",
+    )
+    assert isinstance(await resolver.resolve(build_mapped(serial="A")), ResolvedUplink)
+
+
 async def test_an_uplink_that_was_tried_before_does_not_trust_an_unknown_for_long(
     resolver: Resolver, downstream: Downstream, clock: Clock
 ) -> None:
@@ -193,7 +206,7 @@ async def test_refused_credentials_hold_their_uplinks_back_and_nobody_elses(
     held = await resolver.resolve(build_mapped())
     assert [(o.reason, o.counts) for o in (asked, held) if isinstance(o, RetryLater)] == [
         (Reason.AUTHORIZATION_REFUSED, True),
-        (Reason.AUTHORIZATION_REFUSED, False),
+        (Reason.AUTHORIZATION_REFUSED, True),  # else nothing would end it, and it came back every 30 s for ever
     ]
     mended = build_mapped(key=build_key(token="at-mended"))
     assert isinstance(await resolver.resolve(mended), ResolvedUplink)
