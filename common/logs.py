@@ -56,11 +56,7 @@ def configure_logs(*, level: str, json: bool) -> None:
 
 
 class LogBudget:
-    """How many lines of one kind may be written a second, so that a flood of refusals does not become a flood of log.
-
-    ``allows`` answers whether a line of this kind may be written now; ``take_suppressed`` says how many were held back
-    since the last one that was written.
-    """
+    """How many lines of one kind may be written a second, so that a flood of refusals is no flood of log."""
 
     def __init__(self, lines_per_second: int = 5, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = lines_per_second
@@ -69,18 +65,14 @@ class LogBudget:
         self._written: dict[str, int] = {}
         self._suppressed: dict[str, int] = {}
 
-    def allows(self, kind: str) -> bool:
-        """Whether a line of this kind is still within this second's budget; counts it either way."""
+    def admit(self, kind: str) -> int | None:
+        """Give how many lines of this kind were held back since the last that was written; None: hold this one too."""
         second = int(self._clock())
         if second != self._second:
             self._second, self._written = second, {}
         written = self._written.get(kind, 0)
         if written >= self._limit:
             self._suppressed[kind] = self._suppressed.get(kind, 0) + 1
-            return False
+            return None
         self._written[kind] = written + 1
-        return True
-
-    def take_suppressed(self, kind: str) -> int:
-        """Give the number of lines held back since this was last asked."""
         return self._suppressed.pop(kind, 0)

@@ -31,7 +31,7 @@ GATE_CLOSED = Gauge(
 
 UPLINKS_DELIVERED = Counter("sluice_uplinks_delivered", "Uplinks that the downstream took.", registry=REGISTRY)
 UPLINKS_SET_ASIDE = Counter(
-    "sluice_uplinks_set_aside", "Frames of a network server that are no uplink.", registry=REGISTRY
+    "sluice_uplinks_set_aside", "Items that are no uplink (joins, downlink events).", registry=REGISTRY
 )
 UPLINKS_DEAD = Counter("sluice_uplinks_dead", "Uplinks that became dead letters.", ["reason"], registry=REGISTRY)
 UPLINKS_RETRIED = Counter("sluice_uplinks_retried", "Uplinks sent up the retry ladder.", ["reason"], registry=REGISTRY)

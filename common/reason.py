@@ -37,10 +37,10 @@ class Reason(StrEnum):
     VALUE_REFUSED = "value_refused"
     DOWNSTREAM_REFUSED = "downstream_refused"
     PARSER_FAILED = "parser_failed"
+
+    # In the worker, tried again where that may help, and the dead letter's reason where it did not.
     ENVELOPE_UNSUPPORTED = "envelope_unsupported"
     KEY_UNKNOWN = "key_unknown"
-    NOT_AN_UPLINK = "not_an_uplink"
-    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
 
     # In the worker, transient: the uplink is tried again later.
     RESOLVER_UNAVAILABLE = "resolver_unavailable"
@@ -48,3 +48,9 @@ class Reason(StrEnum):
     DOWNSTREAM_THROTTLED = "downstream_throttled"
     DOWNSTREAM_UNAVAILABLE = "downstream_unavailable"
     KEY_HELD_BACK = "key_held_back"
+
+    # In the worker, when the attempts are used up for one of those: the dead letter's detail says for which.
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+
+    # In the worker, no failure: the uplink is set aside.
+    NOT_AN_UPLINK = "not_an_uplink"

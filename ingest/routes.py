@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import orjson
@@ -35,8 +36,6 @@ from ingest.request import UplinkBatch, check_content_type, choose_group, parse_
 
 INTERNAL_ERROR_MESSAGE = "Internal error: the request was not accepted; the log of the ingest says more"
 
-STATUS_METHOD_NOT_ALLOWED = 405
-
 log = structlog.get_logger()
 
 
@@ -49,8 +48,8 @@ class Limits:
     seconds: float
 
 
-class _Sender(NamedTuple):
-    """Who sends a request, and what its head says."""
+class _Admitted(NamedTuple):
+    """A request that is to be read: whose it is, and what its head says."""
 
     key: AuthorizationKey
     query: dict[str, str | list[str]]
@@ -77,11 +76,11 @@ class UplinkEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
         try:
-            sender = self._admit(scope)
+            admitted = self._admit(scope)
             body = await read_body(
-                receive, coding=sender.content_encoding, limit=self._limits.body, seconds=self._limits.seconds
+                receive, coding=admitted.content_encoding, limit=self._limits.body, seconds=self._limits.seconds
             )
-            batch = self._read(sender, body)
+            batch = self._read(admitted, body)
             await self._acceptance.accept(batch)
         except SenderGoneError:
             return
@@ -94,9 +93,9 @@ class UplinkEndpoint:
     def take(self, request: WholeRequest) -> None:
         """Answer one request that is there as a whole, as :meth:`__call__` does those that are yet to come."""
         try:
-            sender = self._admit(request.head)
-            body = read_whole(request.whole_body, coding=sender.content_encoding, limit=self._limits.body)
-            batch = self._read(sender, body)
+            admitted = self._admit(request.head)
+            body = read_whole(request.whole_body, coding=admitted.content_encoding, limit=self._limits.body)
+            batch = self._read(admitted, body)
             confirmed = self._acceptance.accept(batch)
         except Exception as error:  # noqa: BLE001 - the sender is to get an answer, and the log the error
             request.answer(self._refuse(error, request.head))
@@ -107,7 +106,7 @@ class UplinkEndpoint:
         error = confirmed.exception()
         request.answer(_encode_acceptance(batch) if error is None else self._refuse(error, request.head))
 
-    def _admit(self, scope: Scope) -> _Sender:
+    def _admit(self, scope: Scope) -> _Admitted:
         """Find out who sends, and whether they may: nothing of this takes the body."""
         if scope["method"] != "POST":
             raise RefusedError(
@@ -119,10 +118,10 @@ class UplinkEndpoint:
         self._rate.take(key)
         self._acceptance.refuse_if_overloaded()
         query.pop("authorization", None)
-        return _Sender(key, query, headers)
+        return _Admitted(key, query, headers)
 
-    def _read(self, sender: _Sender, body: bytes) -> UplinkBatch:
-        key, query, headers = sender.key, sender.query, sender.headers
+    def _read(self, admitted: _Admitted, body: bytes) -> UplinkBatch:
+        key, query, headers = admitted
         check_content_type(_text(headers, b"content-type") or "", body)
         return UplinkBatch(
             key=key,
@@ -140,10 +139,10 @@ class UplinkEndpoint:
             return _encode_refusal(RefusedError(Reason.INTERNAL_ERROR, INTERNAL_ERROR_MESSAGE))
         self._note_refusal(error)
         if self._events.watched:
-            tell_refused(self._events, error, self._find_sender(scope))
+            tell_refused(self._events, error, self._find_key(scope))
         return _encode_refusal(error)
 
-    def _find_sender(self, scope: Scope) -> AuthorizationKey | None:
+    def _find_key(self, scope: Scope) -> AuthorizationKey | None:
         """Say whose request was refused, as far as that is known."""
         try:
             query = parse_query(scope["query_string"])
@@ -153,13 +152,13 @@ class UplinkEndpoint:
 
     def _note_refusal(self, refused: RefusedError) -> None:
         metrics.REQUESTS_REFUSED.labels(refused.reason).inc()
-        if self._log_budget.allows(refused.reason):
+        if (suppressed := self._log_budget.admit(refused.reason)) is not None:
             log.info(
                 "request.refused",
                 reason=refused.reason,
                 status=refused.status,
                 message=refused.message,
-                suppressed=self._log_budget.take_suppressed(refused.reason),
+                suppressed=suppressed,
             )
 
 
@@ -208,7 +207,7 @@ async def _running(_: Request) -> Response:
 async def _answer_http_exception(request: Request, exception: Exception) -> Response:
     """Give Starlette's own 404 and 405 the shape of every other refusal."""
     headers = getattr(exception, "headers", None) or {}
-    if getattr(exception, "status_code", 404) == STATUS_METHOD_NOT_ALLOWED:
+    if getattr(exception, "status_code", None) == HTTPStatus.METHOD_NOT_ALLOWED:
         message = f"{request.method} is not allowed here: use {headers.get('Allow', 'GET')}"
         refused = RefusedError(Reason.METHOD_NOT_ALLOWED, message, headers=headers)
     else:

@@ -7,12 +7,11 @@ from common.dead_letter import DeadLetter
 from common.envelope import Envelope, Uplink
 from common.events.event import Stage
 from common.events.telling import UNHEARD, Owner, UplinkEvents
-from common.ladder import Ladder
 from workers.answers import DownstreamError
 from workers.grouping import Post
 from workers.mapping import MappedUplink
-from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater, SetAside
-from workers.remainder import choose_delay
+from workers.outcome import PutBack, RetryLater, SetAside
+from workers.remainder import Decision
 from workers.resolver import ResolvedUplink
 
 ANSWER_CHARACTERS = 200
@@ -90,14 +89,16 @@ class WorkerEvents:
         """Find out, once for the stages ahead, which uplinks of a request somebody is told of."""
         return RequestEvents(self._uplinks, self._uplinks.choose(envelope.group, envelope.items))
 
-    def settled(self, outcomes: Iterable[Outcome], dead: Collection[str], ladder: Ladder) -> None:
-        """Tell what was set aside, will be tried again or was put back; of those in ``dead`` their letters tell."""
+    def settled(self, decision: Decision) -> None:
+        """Tell what was set aside, will be tried again or was put back; of the others their posts and letters tell."""
         if self._uplinks.watched:
-            for outcome in outcomes:
-                if isinstance(outcome, Delivered) or outcome.uplink.id in dead:
-                    continue  # its post, or its letter, tells that
-                if self._uplinks.wants(outcome.uplink):
-                    self._tell_outcome(outcome, ladder)
+            for aside in decision.set_aside:
+                self._tell_outcome(Stage.SET_ASIDE, aside, {})
+            for later, delay in decision.retried:
+                facts = {"wait_seconds": delay.total_seconds(), "detail": later.detail}
+                self._tell_outcome(Stage.RETRIED, later, facts)
+            for back in decision.put_back:
+                self._tell_outcome(Stage.PUT_BACK, back, {"detail": back.detail})
 
     def died(self, letter: DeadLetter) -> None:
         """Tell that an uplink is a dead letter, or a whole message that nobody could read."""
@@ -109,21 +110,11 @@ class WorkerEvents:
             if not uplinks:
                 self._uplinks.tell_death(letter.uplink_id, facts, reason=letter.reason)
 
-    def _tell_outcome(self, outcome: Outcome, ladder: Ladder) -> None:
+    def _tell_outcome(self, stage: Stage, outcome: SetAside | RetryLater | PutBack, facts: Mapping[str, Any]) -> None:
         uplink = outcome.uplink
-        attempt, details = uplink.envelope.attempt, _as_it_came(uplink)
-        match outcome:
-            case SetAside(reason=reason):
-                self._uplinks.tell(Stage.SET_ASIDE, uplink, {"attempt": attempt}, reason=reason, details=details)
-            case RetryLater(reason=reason, detail=detail):
-                wait = choose_delay(outcome, ladder).total_seconds()
-                facts = {"attempt": attempt, "wait_seconds": wait, "detail": detail}
-                self._uplinks.tell(Stage.RETRIED, uplink, facts, reason=reason, details=details)
-            case PutBack(reason=reason, detail=detail):
-                facts = {"attempt": attempt, "detail": detail}
-                self._uplinks.tell(Stage.PUT_BACK, uplink, facts, reason=reason, details=details)
-            case Delivered() | DeadLettered():
-                pass  # as above
+        if self._uplinks.wants(uplink):
+            facts = {"attempt": uplink.envelope.attempt, **facts}
+            self._uplinks.tell(stage, uplink, facts, reason=outcome.reason, details=_as_it_came(uplink))
 
 
 NOBODY_HEARS = WorkerEvents()

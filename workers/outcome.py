@@ -17,7 +17,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A frame of a network server that is no uplink: nothing to deliver, nothing wrong."""
+    """An item that is no uplink, as a join or a downlink event: nothing to deliver, nothing wrong."""
 
     uplink: Uplink
     reason: Reason = Reason.NOT_AN_UPLINK

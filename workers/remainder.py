@@ -1,10 +1,10 @@
-"""What remains of a delivery once its outcomes are known: messages for the ladder, and dead letters. Pure."""
+"""What becomes of each uplink of a delivery, and what remains of it: messages for the ladder, dead letters. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from common.dead_letter import DeadLetter
 from common.envelope import Envelope, Uplink, encode_frame
@@ -19,6 +19,10 @@ KEPT_BYTES = 8_000_000
 CUT_BYTES = 10_000
 """Enough to recognise what it was; there is one for each uplink of the frame."""
 
+SHARE_OF_AGE = 1 / 20
+"""Of an uplink's age, it waits so much at least where that costs no attempt: else all that wait for a profile's turn
+would come back every 30 s for days, and keep the workers from everybody else's."""
+
 INTERNAL_ERROR_ATTEMPTS = 3
 """A bug seldom heals by waiting; two more attempts cover the one that does."""
 
@@ -26,34 +30,47 @@ SAYS_ENOUGH = frozenset({Reason.INTERNAL_ERROR, Reason.KEY_UNKNOWN, Reason.ENVEL
 """When the attempts are used up these stay the reason; of any other, ``attempts_exhausted`` keeps it in the detail."""
 
 
-def plan_remainder(outcomes: Iterable[Outcome], ladder: Ladder, now: datetime) -> Remainder:
+class Decision(NamedTuple):
+    """What becomes of each uplink of a delivery. What was to be tried again and is out of attempts is dead."""
+
+    delivered: list[Delivered]
+    set_aside: list[SetAside]
+    retried: list[tuple[RetryLater, timedelta]]
+    """Each with how long it waits."""
+    put_back: list[PutBack]
+    dead: list[DeadLettered]
+
+
+def decide(outcomes: Iterable[Outcome], ladder: Ladder, now: datetime) -> Decision:
     """Decide what becomes of each uplink of a delivery."""
-    letters: list[DeadLetter] = []
-    waiting: dict[tuple[timedelta, int], list[Uplink]] = defaultdict(list)
-    put_back: list[PutBack] = []
-    delivered = set_aside = 0
+    decision = Decision([], [], [], [], [])
     for outcome in outcomes:
         match outcome:
             case Delivered():
-                delivered += 1
+                decision.delivered.append(outcome)
             case SetAside():
-                set_aside += 1
-            case DeadLettered(uplink=uplink, reason=reason, detail=detail):
-                letters.append(_write_letter(uplink, reason, detail, now))
+                decision.set_aside.append(outcome)
+            case DeadLettered():
+                decision.dead.append(outcome)
             case RetryLater() | PutBack() if _is_exhausted(outcome, ladder):
-                letters.append(_write_last_letter(outcome, now))
-            case RetryLater(uplink=uplink):
-                waiting[choose_delay(outcome, ladder), _next_attempt(outcome)].append(uplink)
+                decision.dead.append(_give_up(outcome))
+            case RetryLater():
+                decision.retried.append((outcome, _choose_delay(outcome, ladder, now)))
             case PutBack():
-                put_back.append(outcome)
+                decision.put_back.append(outcome)
             case _:
                 assert_never(outcome)
+    return decision
+
+
+def plan_remainder(decision: Decision, now: datetime) -> Remainder:
+    """Write what was decided as messages and letters."""
     return Remainder(
-        letters=letters,
-        later=[(_build_message(uplinks, attempt, now), delay) for (delay, attempt), uplinks in waiting.items()],
-        put_back=[_build_put_back(put_back, now)] if put_back else [],
-        delivered=delivered,
-        set_aside=set_aside,
+        letters=[_write_letter(dead, now) for dead in decision.dead],
+        later=_build_later(decision.retried, now),
+        put_back=[_build_put_back(decision.put_back, now)] if decision.put_back else [],
+        delivered=len(decision.delivered),
+        set_aside=len(decision.set_aside),
     )
 
 
@@ -66,7 +83,7 @@ def plan_split(envelopes: Iterable[Envelope], now: datetime) -> Remainder:
 def plan_burial(envelopes: Iterable[Envelope], reason: Reason, detail: str, now: datetime) -> Remainder:
     """Give every uplink of a frame its letter."""
     uplinks = [uplink for envelope in envelopes for uplink in envelope.uplinks()]
-    return Remainder(letters=[_write_letter(uplink, reason, detail, now) for uplink in uplinks])
+    return Remainder(letters=[_write_letter(DeadLettered(uplink, reason, detail), now) for uplink in uplinks])
 
 
 def plan_unreadable(delivery: Delivery, reason: Reason, detail: str, now: datetime) -> Remainder:
@@ -113,10 +130,29 @@ def _next_attempt(outcome: RetryLater | PutBack) -> int:
     return outcome.uplink.envelope.attempt + (1 if outcome.counts else 0)
 
 
-def choose_delay(outcome: RetryLater, ladder: Ladder) -> timedelta:
+def _give_up(outcome: RetryLater | PutBack) -> DeadLettered:
+    if outcome.reason in SAYS_ENOUGH:
+        return DeadLettered(outcome.uplink, outcome.reason, outcome.detail)
+    detail = f"{outcome.uplink.envelope.attempt} attempts; the last: {outcome.reason}: {outcome.detail}"
+    return DeadLettered(outcome.uplink, Reason.ATTEMPTS_EXHAUSTED, detail)
+
+
+def _choose_delay(outcome: RetryLater, ladder: Ladder, now: datetime) -> timedelta:
     """A wait that was asked for makes the ladder's step longer, never shorter: the budget has to last its day."""
-    step = ladder.delay_after(outcome.uplink.envelope.attempt)
-    return step if outcome.wait is None else max(step, ladder.step_for(outcome.wait))
+    envelope = outcome.uplink.envelope
+    step = ladder.delay_after(envelope.attempt)
+    wait = outcome.wait or timedelta(0)
+    if not outcome.counts and envelope.first_seen is not None:
+        wait = max(wait, (now - envelope.first_seen) * SHARE_OF_AGE)
+    return max(step, ladder.step_for(wait))
+
+
+def _build_later(retried: Iterable[tuple[RetryLater, timedelta]], now: datetime) -> list[tuple[Message, timedelta]]:
+    """Make one frame of what waits equally long for the same attempt."""
+    waiting: dict[tuple[timedelta, int], list[Uplink]] = defaultdict(list)
+    for outcome, delay in retried:
+        waiting[delay, _next_attempt(outcome)].append(outcome.uplink)
+    return [(_build_message(uplinks, attempt, now), delay) for (delay, attempt), uplinks in waiting.items()]
 
 
 def _build_message(uplinks: Sequence[Uplink], attempt: int, now: datetime) -> Message:
@@ -144,21 +180,13 @@ def _shrink_envelope(uplinks: Sequence[Uplink], attempt: int, now: datetime) -> 
     return replace(envelope, items=items, attempt=attempt, first_seen=envelope.first_seen or now)
 
 
-def _write_last_letter(outcome: RetryLater | PutBack, now: datetime) -> DeadLetter:
-    if outcome.reason in SAYS_ENOUGH:
-        return _write_letter(outcome.uplink, outcome.reason, outcome.detail, now)
-    attempts = outcome.uplink.envelope.attempt
-    detail = f"{attempts} attempts; the last: {outcome.reason}: {outcome.detail}"
-    return _write_letter(outcome.uplink, Reason.ATTEMPTS_EXHAUSTED, detail, now)
-
-
-def _write_letter(uplink: Uplink, reason: Reason, detail: str, now: datetime) -> DeadLetter:
-    attempt = uplink.envelope.attempt
-    envelope = _shrink_envelope([uplink], attempt, now)
+def _write_letter(dead: DeadLettered, now: datetime) -> DeadLetter:
+    attempt = dead.uplink.envelope.attempt
+    envelope = _shrink_envelope([dead.uplink], attempt, now)
     return DeadLetter(
-        uplink_id=uplink.id,
-        reason=reason,
-        detail=detail,
+        uplink_id=dead.uplink.id,
+        reason=dead.reason,
+        detail=dead.detail,
         attempts=attempt,
         first_seen=envelope.first_seen or now,
         died_at=now,

@@ -1,9 +1,7 @@
 """The last step, and the only place that settles: outcomes become what remains of a delivery, and are counted."""
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import assert_never
 
 import structlog
 
@@ -15,8 +13,17 @@ from common.logs import LogBudget
 from common.queue.protocol import Delivery, MessageTooLargeError, QueueUnavailableError, Remainder
 from common.reason import Reason
 from workers.events import NOBODY_HEARS, WorkerEvents
-from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater, SetAside
-from workers.remainder import cut_letters, plan_burial, plan_remainder, plan_split, plan_unreadable, plan_unsupported
+from workers.outcome import Outcome
+from workers.remainder import (
+    Decision,
+    cut_letters,
+    decide,
+    plan_burial,
+    plan_remainder,
+    plan_split,
+    plan_unreadable,
+    plan_unsupported,
+)
 
 log = structlog.get_logger()
 
@@ -31,11 +38,11 @@ class Settlement:
 
     async def settle(self, delivery: Delivery, outcomes: Sequence[Outcome]) -> None:
         """Settle a frame that was processed, each uplink by its own outcome."""
-        remainder = plan_remainder(outcomes, self._ladder, datetime.now(UTC))
-        if await self._finish(delivery, remainder):
-            dead = {letter.uplink_id for letter in remainder.letters}
-            self._note_outcomes(delivery, outcomes, dead)
-            self._events.settled(outcomes, dead, self._ladder)
+        now = datetime.now(UTC)
+        decision = decide(outcomes, self._ladder, now)
+        if await self._finish(delivery, plan_remainder(decision, now)):
+            self._note_decision(delivery, decision)
+            self._events.settled(decision)
 
     async def split(self, delivery: Delivery, envelopes: Sequence[Envelope]) -> None:
         """Replace a frame that has probably killed workers by a suspect for each uplink."""
@@ -46,7 +53,10 @@ class Settlement:
 
     async def bury_poison(self, delivery: Delivery, envelopes: Sequence[Envelope]) -> None:
         """Dead-letter what kills workers, or what the engine gave up after too many deliveries."""
-        detail = f"a worker died each time while it was processed, {delivery.count - 1} times in its last queue"
+        detail = (
+            "it came back too often without being settled, as when it kills the worker:"
+            f" delivery {delivery.count} in its last queue"
+        )
         await self._finish(delivery, plan_burial(envelopes, Reason.INTERNAL_ERROR, detail, datetime.now(UTC)))
 
     async def bury_unreadable(self, delivery: Delivery, detail: str) -> None:
@@ -73,7 +83,7 @@ class Settlement:
 
     def _note_letter(self, letter: DeadLetter) -> None:
         metrics.UPLINKS_DEAD.labels(letter.reason).inc(letter.uplinks)
-        if self._log_budget.allows(letter.reason):
+        if (suppressed := self._log_budget.admit(letter.reason)) is not None:
             log.warning(
                 "uplink.dead_lettered",
                 uplink_id=letter.uplink_id,
@@ -81,40 +91,31 @@ class Settlement:
                 reason=letter.reason,
                 detail=letter.detail,
                 attempts=letter.attempts,
-                suppressed=self._log_budget.take_suppressed(letter.reason),
+                suppressed=suppressed,
             )
 
-    def _note_outcomes(self, delivery: Delivery, outcomes: Sequence[Outcome], dead: Collection[str]) -> None:
+    def _note_decision(self, delivery: Delivery, decision: Decision) -> None:
+        """Count and log what became of the uplinks; the dead are counted with their letters."""
         now = datetime.now(UTC)
-        counts: Counter[str] = Counter()
-        for outcome in outcomes:
-            counts[type(outcome).__name__] += 1
-            match outcome:
-                case Delivered(uplink=uplink):
-                    metrics.DELIVERY_SECONDS.observe((now - uplink.envelope.arrived_at).total_seconds())
-                case SetAside():
-                    pass
-                case RetryLater(uplink=uplink, reason=reason) if uplink.id not in dead:
-                    metrics.UPLINKS_RETRIED.labels(reason).inc()
-                case PutBack(uplink=uplink, reason=reason) if uplink.id not in dead:
-                    metrics.UPLINKS_PUT_BACK.labels(reason).inc()
-                case RetryLater() | PutBack() | DeadLettered():
-                    pass  # counted with its letter
-                case _:
-                    assert_never(outcome)
-        metrics.UPLINKS_DELIVERED.inc(counts["Delivered"])
-        metrics.UPLINKS_SET_ASIDE.inc(counts["SetAside"])
-        if outcomes and self._log_budget.allows("delivery.settled"):
+        for delivered in decision.delivered:
+            metrics.DELIVERY_SECONDS.observe((now - delivered.uplink.envelope.arrived_at).total_seconds())
+        metrics.UPLINKS_DELIVERED.inc(len(decision.delivered))
+        metrics.UPLINKS_SET_ASIDE.inc(len(decision.set_aside))
+        for later, _ in decision.retried:
+            metrics.UPLINKS_RETRIED.labels(later.reason).inc()
+        for back in decision.put_back:
+            metrics.UPLINKS_PUT_BACK.labels(back.reason).inc()
+        if any(decision) and (suppressed := self._log_budget.admit("delivery.settled")) is not None:
             log.info(
                 "delivery.settled",
                 message_id=delivery.message_id,
                 attempt=delivery.message.attempt,
-                delivered=counts["Delivered"],
-                set_aside=counts["SetAside"],
-                retry_later=counts["RetryLater"],
-                put_back=counts["PutBack"],
-                dead_lettered=counts["DeadLettered"],
-                suppressed=self._log_budget.take_suppressed("delivery.settled"),
+                delivered=len(decision.delivered),
+                set_aside=len(decision.set_aside),
+                retry_later=len(decision.retried),
+                put_back=len(decision.put_back),
+                dead_lettered=len(decision.dead),
+                suppressed=suppressed,
             )
 
 

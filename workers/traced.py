@@ -1,16 +1,13 @@
 """A span for each request that a worker processes, as a part of the trace in which the ingest took it."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
 
 from opentelemetry.trace import SpanKind
 
 from common.envelope import Envelope
 from common.tracing import read_context, start_span
+from workers.consumer import Process
 from workers.outcome import Outcome
-
-Process: TypeAlias = Callable[[Envelope], Awaitable[list[Outcome]]]
 
 
 def traced(process: Process) -> Process:

@@ -16,6 +16,6 @@ log = structlog.get_logger()
 def note_unexpected(uplink: Uplink, error: Exception) -> RetryLater:
     """Log the error, and have the uplink tried again: settlement gives ``internal_error`` two more attempts."""
     kind = type(error).__name__
-    if _TRACEBACKS.allows(kind):
-        log.error("uplink.broken", uplink_id=uplink.id, suppressed=_TRACEBACKS.take_suppressed(kind), exc_info=error)
+    if (suppressed := _TRACEBACKS.admit(kind)) is not None:
+        log.error("uplink.broken", uplink_id=uplink.id, suppressed=suppressed, exc_info=error)
     return RetryLater(uplink, Reason.INTERNAL_ERROR, f"{kind} in Sluice itself; the worker's log has the traceback")

@@ -122,7 +122,7 @@ class Events(ABC):
             event = make()
             self._carry(event)
         except Exception:
-            if self._log_budget.allows("event.broken"):
+            if self._log_budget.admit("event.broken") is not None:
                 log.exception("event.broken", stage=event and event.stage, uplink_id=event and event.uplink_id)
 
     @abstractmethod

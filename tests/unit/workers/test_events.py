@@ -18,7 +18,7 @@ from tests.support.events import FakeEvents
 from tests.support.queues import FakeDelivery
 from tests.support.uplinks import build_envelope, build_resolved, build_uplinks
 from workers.answers import DownstreamError, RejectedError, TransientError
-from workers.downstream import Taken
+from workers.downstream import Receipt
 from workers.events import ANSWER_CHARACTERS, RequestEvents, WorkerEvents
 from workers.grouping import Post, group_into_posts
 from workers.key_watch import KeyWatch
@@ -37,16 +37,16 @@ class FakeDownstream:
 
     def __init__(self) -> None:
         self.failures: list[DownstreamError] = []
-        self.together: Taken | RejectedError | None = None
+        self.together: Receipt | RejectedError | None = None
         """What becomes of a post that travels with others; by default it is to be posted by itself."""
 
-    async def post_together(self, posts: Sequence[Post]) -> Sequence[Taken | RejectedError | None]:
+    async def post_together(self, posts: Sequence[Post]) -> Sequence[Receipt | RejectedError | None]:
         return [self.together] * len(posts)
 
-    async def post(self, *_: Any, on_failure: Callable[[DownstreamError], None], **__: Any) -> str:
+    async def post(self, *_: Any, on_failure: Callable[[DownstreamError], None], **__: Any) -> Receipt:
         for failure in self.failures:
             on_failure(failure)
-        return f"2 Data Added for {TOKEN}"
+        return Receipt(f"2 Data Added for {TOKEN}")
 
 
 async def resolve(*_: Any) -> DeviceToken:
@@ -118,7 +118,7 @@ async def test_a_post_that_failed_tells_how_it_was_answered_before_the_one_that_
 async def test_a_post_that_travels_with_others_is_told_as_if_it_were_alone(
     pipeline: Pipeline, downstream: FakeDownstream, events: FakeEvents
 ) -> None:
-    downstream.together = Taken(f"2 Data Added for {TOKEN}")
+    downstream.together = Receipt(f"2 Data Added for {TOKEN}")
     await pipeline.process(build_envelope({"serial": "A"}))
     downstream.together = RejectedError("400: no")
     await pipeline.process(build_envelope({"serial": "A"}))
@@ -191,6 +191,7 @@ async def test_whoever_begins_to_watch_late_still_sees_the_request_as_it_came(ev
     outcomes = one_of_each()
     await settle(events, outcomes)
     came = {outcome.uplink.id: outcome.uplink for outcome in outcomes}
+    assert events.told
     for event in events.told:
         uplink = came[str(event.uplink_id)]
         assert event.details == {
@@ -203,6 +204,17 @@ async def test_an_uplink_whose_attempts_are_used_up_is_dead_and_not_retried(even
     await settle(events, [RetryLater(uplink, Reason.DOWNSTREAM_UNAVAILABLE, "503")])
     assert events.stages() == ["dead"]
     assert events.told[0].reason == "attempts_exhausted"
+
+
+async def test_two_uplinks_of_one_id_in_a_frame_are_each_told_of(events: FakeEvents) -> None:
+    (dead,), (later,) = build_uplinks(1), build_uplinks(1)
+    outcomes: list[Outcome] = [
+        DeadLettered(dead, Reason.SERIAL_UNKNOWN, "no device"),
+        RetryLater(later, Reason.DOWNSTREAM_UNAVAILABLE, "503"),
+    ]
+    await settle(events, outcomes)
+    assert dead.id == later.id
+    assert events.stages() == ["dead", "retried"]
 
 
 async def test_a_delivery_that_was_lost_tells_nothing_of_its_settlement(events: FakeEvents) -> None:

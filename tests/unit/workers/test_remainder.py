@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from tests.support.uplinks import build_envelope, build_uplinks
 from workers.outcome import DeadLettered, Delivered, Outcome, PutBack, RetryLater, SetAside
 from workers.remainder import (
     INTERNAL_ERROR_ATTEMPTS,
+    decide,
     plan_burial,
     plan_remainder,
     plan_split,
@@ -23,12 +25,20 @@ LADDER = Ladder(steps=(timedelta(seconds=5), timedelta(seconds=30), timedelta(se
 
 
 def plan(*outcomes: Outcome) -> Remainder:
-    return plan_remainder(outcomes, LADDER, NOW)
+    return plan_remainder(decide(outcomes, LADDER, NOW), NOW)
 
 
 def only_retry(remainder: Remainder) -> tuple[Message, timedelta, list[Envelope]]:
     ((message, delay),) = remainder.later
     return message, delay, decode_frame(message.body)
+
+
+def test_what_is_out_of_attempts_is_decided_to_be_dead_and_the_rest_to_wait_its_time() -> None:
+    (last,), (first,) = build_uplinks(1, attempt=4), build_uplinks(1)
+    later = RetryLater(first, Reason.DOWNSTREAM_UNAVAILABLE, "503", timedelta(seconds=20))
+    decision = decide([RetryLater(last, Reason.DOWNSTREAM_UNAVAILABLE, "503"), later], LADDER, NOW)
+    assert [(dead.uplink, dead.reason) for dead in decision.dead] == [(last, Reason.ATTEMPTS_EXHAUSTED)]
+    assert decision.retried == [(later, timedelta(seconds=30))]
 
 
 def test_what_is_done_leaves_nothing_but_its_number() -> None:
@@ -100,6 +110,15 @@ def test_each_attempt_waits_one_step_longer(attempt: int, seconds: int) -> None:
 def test_a_wait_that_was_asked_for_is_rounded_up_to_a_step(asked: int, step: int) -> None:
     (uplink,) = build_uplinks(1)
     retry = RetryLater(uplink, Reason.DOWNSTREAM_THROTTLED, "429", wait=timedelta(seconds=asked))
+    assert only_retry(plan(retry))[1] == timedelta(seconds=step)
+
+
+@pytest.mark.parametrize(("hours", "counts", "step"), [(0, False, 30), (1, False, 120), (1, True, 30)])
+def test_what_costs_no_attempt_waits_the_longer_the_older_it_is(hours: float, *, counts: bool, step: int) -> None:
+    envelope = replace(build_envelope({"serial": "AA"}), first_seen=NOW - timedelta(hours=hours))
+    (uplink,) = envelope.uplinks()
+    wait = timedelta(seconds=20)
+    retry = RetryLater(uplink, Reason.DOWNSTREAM_THROTTLED, "not its turn", wait, counts=counts)
     assert only_retry(plan(retry))[1] == timedelta(seconds=step)
 
 

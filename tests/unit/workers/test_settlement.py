@@ -1,4 +1,5 @@
 import pytest
+import structlog
 
 from common.envelope import decode_frame
 from common.ladder import Ladder
@@ -90,6 +91,34 @@ async def test_an_uplink_that_is_out_of_attempts_is_counted_as_dead_alone(
     assert counts.grown() == {"delivered": 0, "set_aside": 0, "retried": 0, "put_back": 0, "dead": 1}
 
 
+async def test_two_uplinks_of_one_id_in_a_frame_are_each_counted_as_what_they_came_to(
+    settlement: Settlement, delivery: FakeDelivery
+) -> None:
+    counts = Counts()
+    dead, later, back = (build_uplinks(1)[0] for _ in range(3))
+    await settlement.settle(
+        delivery,
+        [
+            DeadLettered(dead, Reason.SERIAL_UNKNOWN, "no device"),
+            RetryLater(later, Reason.DOWNSTREAM_UNAVAILABLE, "503"),
+            PutBack(back, Reason.DOWNSTREAM_UNAVAILABLE, "away"),
+        ],
+    )
+    assert dead.id == later.id == back.id
+    assert counts.grown() == {"delivered": 0, "set_aside": 0, "retried": 1, "put_back": 1, "dead": 1}
+
+
+async def test_the_log_says_what_became_of_the_uplinks_and_not_what_was_asked_for(
+    settlement: Settlement, delivery: FakeDelivery
+) -> None:
+    (last,) = build_uplinks(1, attempt=Ladder().attempts)
+    with structlog.testing.capture_logs() as logs:
+        await settlement.settle(delivery, [*one_of_each(), RetryLater(last, Reason.DOWNSTREAM_UNAVAILABLE, "503")])
+    (line,) = [line for line in logs if line["event"] == "delivery.settled"]
+    assert [line[word] for word in ("delivered", "set_aside", "retry_later", "put_back")] == [1, 1, 1, 1]
+    assert line["dead_lettered"] == 2
+
+
 async def test_the_letter_of_a_frame_that_nobody_can_read_counts_all_its_uplinks(
     settlement: Settlement, delivery: FakeDelivery
 ) -> None:
@@ -117,6 +146,17 @@ async def test_poison_becomes_dead_letters_with_the_reason_internal_error(
 ) -> None:
     await settlement.bury_poison(delivery, [build_envelope({"serial": "A"}, {"serial": "B"})])
     assert [letter.reason for letter in delivery.remainder.letters] == [Reason.INTERNAL_ERROR] * 2
+
+
+async def test_the_letter_of_poison_blames_no_worker_that_may_have_died_of_something_else(
+    settlement: Settlement, delivery: FakeDelivery
+) -> None:
+    delivery.count = 4
+    await settlement.bury_poison(delivery, [build_envelope({"serial": "A"})])
+    (letter,) = delivery.remainder.letters
+    assert letter.detail == (
+        "it came back too often without being settled, as when it kills the worker: delivery 4 in its last queue"
+    )
 
 
 async def test_a_frame_of_another_version_is_put_off_unchanged(settlement: Settlement) -> None:
