@@ -13,25 +13,22 @@ from rich.progress import Progress
 from rich.prompt import Confirm
 
 from cli.dead_filter import LetterFilter
-from cli.dead_selection import DeadLetterRequest, NotDoneError, choose_letters
-from cli.dead_story import letter_to_document, show_letters, story_to_document, tabulate_counts, tell_story
+from cli.dead_selection import DeadLetterRequest, NotDoneError
+from cli.dead_story import letter_to_document, show_letters, show_story, story_to_document, tabulate_counts
 from cli.deployment import Deployment
 from cli.flags import AsJson, Switch
 from cli.terminal import fail, print_line, say
 from common.dead_letter import DeadLetter
-from common.dead_replay import Replayer, purge
+from common.dead_replay import REPLAY_RATE, Replayer, purge
 from common.directory.model import Directory
 from common.directory.problems import DirectoryError
-from common.letter_selection import pick_letters
+from common.letter_selection import LetterQuery, pick_letters
 from common.logs import configure_logs
 from common.queue.protocol import QueueUnavailableError, QueueUrlError
 from common.tls import TlsError
 
 TABLE_ROWS = 200
 """Letters that the table shows unless ``--limit`` says otherwise: a table is for reading."""
-
-DEFAULT_RATE = 50
-"""Uplinks a second: 3,000 a minute, which leaves room beside them within the limits of TagoIO's plans."""
 
 NAMED_AT_ONCE = 10
 """Uplinks that one message names."""
@@ -86,7 +83,7 @@ async def show_dead(
 async def replay_dead(
     *uplink_ids: UplinkIds,
     which: Which = None,
-    rate: Annotated[PositiveInt, Parameter(help="At most so many uplinks a second.")] = DEFAULT_RATE,
+    rate: Annotated[PositiveInt, Parameter(help="At most so many uplinks a second.")] = REPLAY_RATE,
     dry_run: Annotated[Switch, Parameter(help="Only say what would be replayed.")] = False,
     where: Where = None,
 ) -> int:
@@ -112,11 +109,12 @@ async def purge_dead(
 
 async def _list(request: DeadLetterRequest, limit: int | None, *, as_json: bool) -> None:
     selection = await request.select()
-    async with request.open_queue() as queue, aclosing(selection.choose(queue.dead_letters())) as letters:
+    async with request.open_queue() as queue:
         if as_json:
-            await _print_lines(letters, letter_to_document, limit)
+            async with aclosing(selection.choose(queue)) as letters:
+                await _print_lines(letters, letter_to_document, limit)
         else:
-            shown = await _take(letters, TABLE_ROWS if limit is None else limit)
+            shown = await selection.choose_page(queue, limit or TABLE_ROWS)
             console = Console()
             console.print(show_letters(shown, selection.by_reason, columns=console.width))
     if limit is None or not as_json:
@@ -124,48 +122,52 @@ async def _list(request: DeadLetterRequest, limit: int | None, *, as_json: bool)
 
 
 async def _show(request: DeadLetterRequest, *, as_json: bool) -> None:
-    if not request.uplink_ids and request.letter_filter.is_empty:
+    if request.query == LetterQuery():
         raise NotDoneError("which letter? Name an uplink id, as `sluice dead list` shows them, or give a filter")
     selection, directory = await request.select(), await _find_directory(request)
-    async with request.open_queue() as queue, aclosing(selection.choose(queue.dead_letters())) as letters:
+    async with request.open_queue() as queue, aclosing(selection.choose(queue)) as letters:
         if as_json:
             await _print_lines(letters, lambda letter: story_to_document(letter, directory))
         else:
             console = Console()
             async for letter in letters:
-                console.print(tell_story(letter, directory), "")
+                console.print(show_story(letter, directory), "")
     _refuse_missing(selection.missing)
 
 
 async def _replay(request: DeadLetterRequest, rate: int, *, dry_run: bool) -> None:
-    chosen = await choose_letters(request, skip_cut=True)
-    Console().print(tabulate_counts(chosen.by_reason, title="would be replayed" if dry_run else "to be replayed"))
-    if not dry_run and chosen.letter_ids:
-        with _progress("Uplinks", len(chosen.letter_ids)) as advance:
-            async with request.open_queue() as queue, aclosing(pick_letters(queue, chosen.letter_ids)) as letters:
+    selection = await request.select(skip_cut=True)
+    async with request.open_queue() as queue:
+        letter_ids = await selection.choose_ids(queue)
+    Console().print(tabulate_counts(selection.by_reason, title="would be replayed" if dry_run else "to be replayed"))
+    if not dry_run and letter_ids:
+        with _progress("Uplinks", len(letter_ids)) as advance:
+            async with request.open_queue() as queue, aclosing(pick_letters(queue, letter_ids)) as letters:
                 replayer = Replayer(queue, rate=rate, on_progress=advance)
                 try:
                     await replayer.replay(letters)
                 finally:
-                    say(f"{replayer.replayed:,} of {len(chosen.letter_ids):,} were replayed")
-    if chosen.cut:
-        raise NotDoneError(f"cannot be replayed, because a part is all that was kept: {_name_some(chosen.cut)}")
-    _refuse_missing(chosen.missing)
+                    say(f"{replayer.replayed:,} of {len(letter_ids):,} were replayed")
+    if selection.cut:
+        raise NotDoneError(f"cannot be replayed, because a part is all that was kept: {_name_some(selection.cut)}")
+    _refuse_missing(selection.missing)
 
 
 async def _purge(request: DeadLetterRequest, *, yes: bool, dry_run: bool) -> None:
     if not (yes or dry_run or sys.stdin.isatty()):
         raise NotDoneError("nothing is purged without a terminal to ask at; give --yes if you are sure")
-    chosen = await choose_letters(request, skip_cut=False)
-    Console().print(tabulate_counts(chosen.by_reason, title="would be purged" if dry_run else "to be purged"))
-    if not dry_run and chosen.letter_ids:
-        if not (yes or _confirm(f"Give up {len(chosen.letter_ids):,} uplinks for good?")):
+    selection = await request.select()
+    async with request.open_queue() as queue:
+        letter_ids = await selection.choose_ids(queue)
+    Console().print(tabulate_counts(selection.by_reason, title="would be purged" if dry_run else "to be purged"))
+    if not dry_run and letter_ids:
+        if not (yes or _confirm(f"Give up {len(letter_ids):,} uplinks for good?")):
             raise NotDoneError("nothing was purged")
-        with _progress("Letters", len(chosen.letter_ids)) as advance:
+        with _progress("Letters", len(letter_ids)) as advance:
             async with request.open_queue() as queue:
-                await purge(queue, chosen.letter_ids, on_progress=advance)
-        say(f"{len(chosen.letter_ids):,} were purged")
-    _refuse_missing(chosen.missing)
+                await purge(queue, letter_ids, on_progress=advance)
+        say(f"{len(letter_ids):,} were purged")
+    _refuse_missing(selection.missing)
 
 
 async def _report(doing: Coroutine[Any, Any, None]) -> int:
@@ -200,15 +202,6 @@ async def _print_lines(
         if printed == limit:
             break
     sys.stdout.buffer.flush()
-
-
-async def _take(letters: AsyncIterator[DeadLetter], limit: int) -> list[DeadLetter]:
-    """Go through all of them, so that they are counted, and keep the first so many."""
-    taken: list[DeadLetter] = []
-    async for letter in letters:
-        if len(taken) < limit:
-            taken.append(letter)
-    return taken
 
 
 @contextmanager

@@ -41,7 +41,7 @@ Several = Parameter(negative=(), show_default=False)
 @Parameter(name="*", group=WHICH)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterFilter:
-    """What a letter has to fit: everything that is given; of what is given more than once, one."""
+    """The flags of a :class:`common.letter_selection.LetterQuery`; a key and a network may also be called by name."""
 
     reason: Annotated[
         tuple[Reason, ...],
@@ -67,8 +67,3 @@ class LetterFilter:
 
     younger_than: Age = None
     """They died within this time."""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether every letter fits."""
-        return self == LetterFilter()

@@ -1,8 +1,7 @@
 """Dead letters for people: a row of a table, counts by reason, and the whole story of one. No I/O."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -11,9 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from common.dead_letter import DeadLetter, Death, entry_to_document
+from cli.terminal import clean_text, format_time
+from common.dead_letter import FRAME_CHARACTERS, DeadLetter, Death, entry_to_document
 from common.directory.model import Directory
-from common.letter_selection import find_key, read_serial
+from common.letter_selection import find_key, find_letter_serial
 from common.reason import Reason
 from common.remedy import find_remedy
 
@@ -22,9 +22,6 @@ TABLE_COLUMNS = 120
 
 DETAIL_CHARACTERS = 80
 """How much of a letter's detail a row shows; ``show`` and ``--json`` have all of it."""
-
-FRAME_CHARACTERS = 2_000
-"""How much of a frame that nobody could read is shown; ``--json`` has all of it."""
 
 
 def letter_to_document(letter: DeadLetter) -> dict[str, Any]:
@@ -36,7 +33,7 @@ def story_to_document(letter: DeadLetter, directory: Directory | None) -> dict[s
     """Give the JSON object of a letter with what is known beside it."""
     key = find_key(letter, directory)
     return letter_to_document(letter) | {
-        "serial": _find_serial(letter, directory),
+        "serial": find_letter_serial(letter, key),
         "network": None if key is None else key.network,
         "remedy": find_remedy(letter.reason),
     }
@@ -60,7 +57,7 @@ def _list_letters(letters: Sequence[DeadLetter]) -> RenderableType:
     lines: list[RenderableType] = []
     for letter in letters:
         first = Text.assemble(clean_text(letter.uplink_id), f"  {letter.reason}  {format_time(letter.died_at)}")
-        key: Text | str = clean_text(f"key {letter.envelope.key_id}, ") if letter.envelope else ""
+        key = clean_text(f"key {letter.key_id}, " if letter.key_id else "")
         attempts = f"{letter.attempts:,} attempt{'' if letter.attempts == 1 else 's'}: "
         rest = Text.assemble(key, attempts, clean_text(letter.detail, limit=DETAIL_CHARACTERS))
         lines += [first, Padding(rest, (0, 0, 0, 4), expand=False)]
@@ -77,7 +74,7 @@ def _tabulate_letters(letters: Sequence[DeadLetter]) -> RenderableType:
         table.add_row(
             clean_text(letter.uplink_id),
             letter.reason,
-            clean_text(letter.envelope.key_id) if letter.envelope else "",
+            clean_text(letter.key_id),
             format_time(letter.died_at),
             str(letter.attempts),
             clean_text(letter.detail, limit=DETAIL_CHARACTERS),
@@ -95,24 +92,13 @@ def tabulate_counts(by_reason: Mapping[Reason, int], *, title: str) -> Table:
     return table
 
 
-def tell_story(letter: DeadLetter, directory: Directory | None) -> RenderableType:
+def show_story(letter: DeadLetter, directory: Directory | None) -> RenderableType:
     """Show everything that is known about one letter, and what to do about it."""
     parts: list[RenderableType] = [_tabulate_facts(letter, directory)]
     if letter.history:
         parts.append(_tabulate_history(letter.history))
     parts.append(_show_content(letter))
     return Group(*parts)
-
-
-def format_time(time: datetime) -> str:
-    """Write a time for people, in UTC."""
-    return f"{time:%Y-%m-%d %H:%M:%S}Z"
-
-
-def clean_text(text: str, *, limit: int | None = None, keep: Collection[str] = ()) -> Text:
-    """Give a text that is safe to show, cut to ``limit``; what is not printable, nor in ``keep``, is replaced."""
-    cut = text if limit is None or len(text) <= limit else f"{text[: limit - 1]}…"
-    return Text("".join(character if character.isprintable() or character in keep else "�" for character in cut))
 
 
 def _tabulate_facts(letter: DeadLetter, directory: Directory | None) -> Table:
@@ -135,17 +121,13 @@ def _list_facts(letter: DeadLetter, directory: Directory | None) -> Iterable[tup
     yield "first tried at", format_time(letter.first_seen)
     yield "died at", format_time(letter.died_at)
     if letter.envelope is not None:
-        yield "key", letter.envelope.key_id
-        if (key := find_key(letter, directory)) is not None:
+        yield "key", letter.key_id
+        key = find_key(letter, directory)
+        if key is not None:
             yield "network", key.network
-        yield "serial", _find_serial(letter, directory) or "none was found"
+        yield "serial", find_letter_serial(letter, key) or "none was found"
         if letter.envelope.query:
             yield "query", orjson.dumps(letter.envelope.query).decode()
-
-
-def _find_serial(letter: DeadLetter, directory: Directory | None) -> str | None:
-    uplinks = [] if letter.envelope is None else letter.envelope.uplinks()
-    return next((serial for uplink in uplinks if (serial := read_serial(uplink, find_key(letter, directory)))), None)
 
 
 def _tabulate_history(history: Iterable[Death]) -> Table:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from cli.definition_files import DefinitionError, DefinitionFiles
-from cli.registry_access import Document
 from cli.registry_entries import CONNECTOR, NETWORK, Kind
+from common.registry_requests import Document
 from registry.form import PARSER_BYTES
 from registry.schema import TEXT_CHARACTERS
 

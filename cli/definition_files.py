@@ -6,7 +6,7 @@ from typing import Any
 import json5
 import orjson
 
-from cli.registry_access import Document
+from common.registry_requests import Document
 
 JSON_BYTES = 1_000_000
 """Largest file with JSON: many times the largest that is known."""

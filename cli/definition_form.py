@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from cli.definition_files import DefinitionError
-from cli.registry_access import Document
+from common.registry_requests import Document
 from common.validation import describe_error
 from registry.form import Form
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from cli.dead_story import clean_text
+from cli.terminal import clean_text
 
 
 class Severity(StrEnum):

@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 
-from cli.dead_story import clean_text, format_time
 from cli.explain_rules import TRIED
 from cli.explanation import Explanation, FieldTrace, UplinkExplanation
+from cli.terminal import clean_text, format_time
 from common.fields.field_map import FieldMap, spell_field_map
 from common.fields.finding import Found
 from common.serial import SerialRule

@@ -14,8 +14,9 @@ import orjson
 from cli.definition import BrokenDefinition, Definition
 from cli.definition_files import DefinitionError, DefinitionFiles
 from cli.definition_form import fit_form
-from cli.registry_access import Document, RegistryClient, RegistryRefusalError
+from cli.registry_access import RegistryClient, RegistryRefusalError
 from cli.registry_entries import CONNECTOR, NETWORK, Kind
+from common.registry_requests import Document
 from registry.entries import NewConnector, NewNetwork
 from registry.image import IMAGE_BYTES
 from registry.request import BODY_BYTES

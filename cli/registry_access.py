@@ -1,19 +1,17 @@
 """The operator's way to the registry: its HTTP API, with the token of a profile."""
 
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Annotated, Any, Self
 
 import httpx
-import orjson
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.terminal import CommandError
 from common.directory.tables import check_url
+from common.registry_requests import Document, RegistryRequests, read_envelope
 from common.tls import TlsError, TlsFiles, create_client_context
 
 PAGE_AMOUNT = 1_000
@@ -21,8 +19,6 @@ PAGE_AMOUNT = 1_000
 ANSWER_SECONDS = 30.0
 
 REMEDY_WHEN_LOST = "if that is lost, `sluice registry renew-token` makes another, where the registry runs"
-
-Document: TypeAlias = dict[str, Any]
 
 
 class RegistryError(CommandError):
@@ -47,7 +43,7 @@ class RegistryAccess(BaseSettings):
     tls_ca: Path | None = Field(None, description="Authorities to trust in addition to the system's, PEM.")
 
 
-class RegistryClient:
+class RegistryClient(RegistryRequests[Any]):
     """Asks the registry. To be used inside ``with``; every method raises :class:`RegistryError`.
 
     Making one raises :class:`RegistryError` as well.
@@ -83,70 +79,31 @@ class RegistryClient:
         """Close its connections."""
         self._client.__exit__(kind, error, traceback)
 
-    def get(self, path: str) -> Any:
-        """Give the result of a GET."""
-        return self._ask("GET", path)
-
     def list_all(self, path: str) -> Iterator[Document]:
         """Give every member of a list, page after page, in the order of their creation."""
         page = 0
         while True:
             page += 1
-            parameters = {"page": str(page), "amount": str(PAGE_AMOUNT), "orderBy": "created_at,asc"}
-            members = self._ask("GET", path, parameters=parameters)
+            members = self.get(path, {"page": str(page), "amount": str(PAGE_AMOUNT), "orderBy": "created_at,asc"})
             yield from members
             if len(members) < PAGE_AMOUNT:
                 return
 
-    def create(self, path: str, document: Mapping[str, Any]) -> Any:
-        """Give the result of a POST; what is None is not sent."""
-        return self._ask("POST", path, document={name: value for name, value in document.items() if value is not None})
-
-    def change(self, path: str, document: Mapping[str, Any]) -> None:
-        """PUT a document; what is None is sent, and empties its field."""
-        self._ask("PUT", path, document=document)
-
-    def upload(self, path: str, content: bytes) -> None:
-        """Store an image under a path of the profile's, in place of the one that is there."""
-        self._ask("POST", "/files", document=[{"filename": path, "file": b64encode(content).decode()}])
-
-    def remove(self, path: str) -> None:
-        """Delete what is at a path."""
-        self._ask("DELETE", path)
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        parameters: Mapping[str, str] | None = None,
-        document: Mapping[str, Any] | list[Document] | None = None,
-    ) -> Any:
+    def ask(self, method: str, path: str, document: Any = None, *, parameters: Mapping[str, str] | None = None) -> Any:
+        """See the base class."""
         try:
-            response = self._client.request(
-                method,
-                self.url + path,
-                params=parameters,
-                content=None if document is None else orjson.dumps(document),
-                headers={} if document is None else {"Content-Type": "application/json"},
-            )
+            response = self._client.request(method, self.url + path, params=parameters, json=document)
         except httpx.HTTPError as error:
             raise RegistryError(
                 f"the registry does not answer at {self.url}: {error}; is it running there? "
                 "SLUICE_REGISTRY_URL says where it is"
             ) from None
-        return self._read(response)
-
-    def _read(self, response: httpx.Response) -> Any:
-        try:
-            envelope = orjson.loads(response.content)
-        except ValueError:
-            envelope = None
-        if not isinstance(envelope, dict) or not isinstance(envelope.get("status"), bool):
+        envelope = read_envelope(response)
+        if envelope is None:
             raise RegistryError(f"what answers at {self.url} is no registry: status {response.status_code}")
         if envelope["status"]:
             return envelope.get("result")
-        if response.status_code == HTTPStatus.UNAUTHORIZED:
+        if response.status_code == httpx.codes.UNAUTHORIZED:
             raise RegistryError(
                 "the registry does not know this profile token: SLUICE_PROFILE_TOKEN must be the one that it told; "
                 f"{REMEDY_WHEN_LOST}"

@@ -7,7 +7,7 @@ from cyclopts import App
 from pydantic import SecretStr
 from rich.console import Console
 
-from cli.registry_access import Document, RegistryClient, RegistryError, open_registry
+from cli.registry_access import RegistryClient, RegistryError, open_registry
 from cli.registry_changes import create_set_parser, set_map
 from cli.registry_entries import (
     CONNECTOR,
@@ -44,6 +44,7 @@ from cli.registry_flags import (
     Yes,
 )
 from common.curl import make_sample, write_read_curl, write_send_curl
+from common.registry_requests import Document
 
 TOKENS = "/integration/network/token"
 TOKEN = Kind("token", TOKENS, {"name": "name", "token": "token", "created at": "created_at"})

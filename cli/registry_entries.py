@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.registry_access import Document, RegistryClient, RegistryError
+from cli.registry_access import RegistryClient, RegistryError
 from cli.terminal import print_line
+from common.registry_requests import Document
 
 NAMED_BY = ("id", "name", "serie_number", "token")
 """The fields that an entry may be called by."""

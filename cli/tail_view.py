@@ -9,8 +9,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from cli.dead_story import clean_text
-from cli.terminal import print_line
+from cli.terminal import clean_text, print_line
 from common.events.event import Event, Stage, event_to_document
 
 UPLINK_ID_WIDTH = 27

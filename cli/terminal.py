@@ -1,9 +1,12 @@
-"""What a command tells: on standard error what is wrong, on standard output the JSON that was asked for."""
+"""What a command tells: on standard error what is wrong, on standard output JSON, or texts that are safe to show."""
 
 import sys
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 import orjson
+from rich.text import Text
 
 
 class CommandError(Exception):
@@ -30,3 +33,14 @@ def print_document(document: Any) -> None:
 def print_line(document: Any) -> None:
     """Print one line of JSON on standard output; it is not flushed, as thousands may follow."""
     sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
+
+
+def format_time(time: datetime) -> str:
+    """Write a time for people, in UTC."""
+    return f"{time:%Y-%m-%d %H:%M:%S}Z"
+
+
+def clean_text(text: str, *, limit: int | None = None, keep: Collection[str] = ()) -> Text:
+    """Give a text that is safe to show, cut to ``limit``; what is not printable, nor in ``keep``, is replaced."""
+    cut = text if limit is None or len(text) <= limit else f"{text[: limit - 1]}…"
+    return Text("".join(character if character.isprintable() or character in keep else "�" for character in cut))

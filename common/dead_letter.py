@@ -20,6 +20,9 @@ FRAME_PREFIX = "frame/"
 HISTORY_LENGTH = 10
 """Earlier deaths of an uplink that are told, the latest ones: somebody may replay the hopeless every hour."""
 
+FRAME_CHARACTERS = 2_000
+"""How much of a frame that nobody could read is shown to people; ``sluice dead show --json`` has all of it."""
+
 
 class LetterId(NamedTuple):
     """Which letter is meant: an uplink that was replayed and died again has another one."""
@@ -75,6 +78,11 @@ class DeadLetter:
     def id(self) -> LetterId:
         """What a mark names it by."""
         return LetterId(self.uplink_id, self.died_at)
+
+    @property
+    def key_id(self) -> str:
+        """The key that the uplink came with; empty for a message that nobody could read."""
+        return "" if self.envelope is None else self.envelope.key_id
 
     @property
     def is_cut(self) -> bool:

@@ -9,6 +9,9 @@ from typing import Any
 from common.dead_letter import DeadLetter, Disposition, LetterId
 from common.queue.protocol import Queue
 
+REPLAY_RATE = 50
+"""Uplinks a second: 3,000 a minute, which leaves room beside them within the limits of TagoIO's plans."""
+
 LARGEST_PAGE = 250
 """Letters that are replayed in one go: what is under way at a crash may be replayed and stay on the list."""
 

@@ -5,13 +5,13 @@ from typing import Any, Final
 from starlette.responses import Response
 from starlette.routing import Route
 
+from common.registry_requests import Document
 from console.forms import find_faults
 from console.images import list_places, upload_images
 from console.parameters import read_parameters, show_parameters
 from console.params import preview_fields
 from console.parsers import ParserRoutes, show_parser
 from console.refusal import RefusedError
-from console.registry_api import Document
 from console.removal import RemovalRoutes
 from console.shares import ShareRoutes
 from console.things import CONNECTORS, NETWORKS, list_choices, list_things, name_things, owns, pick

@@ -10,17 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from common.dead_letter import DeadLetter
+from common.dead_replay import REPLAY_RATE
 from common.directory.model import Directory
+from common.letter_selection import LetterQuery, LetterSelection
 from common.queue.protocol import Queue
-from console.letters import (
-    REPLAY_RATE,
-    FindDirectory,
-    LetterFilter,
-    choose_letters,
-    key_of,
-    tell_story,
-    write_toml_line,
-)
+from console.letters import FindDirectory, tell_story, write_toml_line
 from console.refusal import RefusedError, not_found
 from console.registry_api import RegistryAwayError
 from console.saved_maps import IN_FORCE_SECONDS, SavedMaps
@@ -76,7 +70,7 @@ class LetterRoutes:
         """Give the letter's key the map of the form, if whoever is signed in may."""
         letter, field_map = await self._find(visit.path("uplink")), visit.form.text("verification_code")
         try:
-            key = await visit.api.get(KEYS.at(key_of(letter)))
+            key = await visit.api.get(KEYS.at(letter.key_id))
             await visit.api.change(KEYS.at(key["id"]), {"verification_code": field_map})
         except RefusedError as refused:
             return await self._render(visit, letter, refused.status, tried=field_map, fault=refused.message)
@@ -98,7 +92,7 @@ class LetterRoutes:
             keeping=keeping,
             rate=REPLAY_RATE,
             tried=tried,
-            toml=write_toml_line(key_of(letter), tried),
+            toml=write_toml_line(letter.key_id, tried),
             test=None if story["item"] is None else await self._explain(_make_sample(story, directory, tried)),
             names=await name_known(visit, KEYS) | await name_known(visit, NETWORKS),
             faults={"verification_code": fault} if fault else {},
@@ -109,7 +103,7 @@ class LetterRoutes:
         if self._directory_file is not None or letter.envelope is None:
             return Keeping()
         try:
-            key = await visit.api.get(KEYS.at(key_of(letter)))
+            key = await visit.api.get(KEYS.at(letter.key_id))
         except RegistryAwayError as away:
             return Keeping(why_not=away.message)
         except RefusedError:
@@ -117,11 +111,12 @@ class LetterRoutes:
         return Keeping(key["name"], key["verification_code"])
 
     async def _find(self, uplink_id: str) -> DeadLetter:
-        chosen = await choose_letters(self._queue, LetterFilter(uplink_id=uplink_id), None)
-        if not chosen.shown:
+        selection = LetterSelection(query=LetterQuery(uplink_ids=frozenset({uplink_id})), directory=None)
+        found = await selection.choose_page(self._queue, 1)
+        if not found:
             raise not_found("Dead letter")
-        self._opened[uplink_id] = chosen.shown[0]
-        return chosen.shown[0]
+        self._opened[uplink_id] = found[0]
+        return found[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Dead letters: by reason and key, replayed or let go. For administrators."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
@@ -9,19 +9,12 @@ from typing import Final
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from common.dead_replay import Replayer, purge
-from common.letter_selection import pick_letters
+from common.dead_letter import LetterId
+from common.dead_replay import REPLAY_RATE, Replayer, purge
+from common.letter_selection import LetterSelection, pick_letters
 from common.queue.protocol import Queue
 from console.jobs import Advance, Job, Jobs
-from console.letters import (
-    PAGE_LETTERS,
-    REPLAY_RATE,
-    Chosen,
-    FindDirectory,
-    LetterFilter,
-    choose_letters,
-    read_filter,
-)
+from console.letters import PAGE_LETTERS, FindDirectory, WantedLetters, read_wanted
 from console.refusal import RefusedError
 from console.saved_maps import SavedMaps
 from console.things import KEYS, Listed, name_known, read_page
@@ -60,26 +53,30 @@ class DeadLetterRoutes:
         ]
 
     async def _list(self, visit: Visit) -> Response:
-        wanted, page = read_filter(visit.request.query_params), read_page(visit)
-        chosen = await choose_letters(self._queue, wanted, await self._find_directory(), page=page)
+        wanted, page = read_wanted(visit.request.query_params), read_page(visit)
+        selection = await self._select(wanted)
+        shown = await selection.choose_page(self._queue, PAGE_LETTERS, page)
+        total = selection.counts.total()
         return visit.render(
             "dead_letters.html",
-            chosen=chosen,
-            counts=_tabulate(chosen),
+            total=total,
+            counts=_tabulate(selection),
             names=await name_known(visit, KEYS),
             wanted=wanted,
-            listed=Listed(chosen.shown, page, chosen.total > page * PAGE_LETTERS, "/dead", wanted.parameters),
+            listed=Listed(shown, page, total > page * PAGE_LETTERS, "/dead", wanted.parameters),
         )
 
     async def _ask(self, verb: str, visit: Visit) -> Response:
         """Say how many it would be, before anything is done."""
-        wanted = read_filter(visit.request.query_params)
-        chosen = await choose_letters(self._queue, wanted, await self._find_directory(), skip_cut=verb == "replay")
+        wanted = read_wanted(visit.request.query_params)
+        selection = await self._select(wanted, skip_cut=verb == "replay")
+        letter_ids = await selection.choose_ids(self._queue)
         return visit.render(
             "dead_confirm.html",
             verb=verb,
-            chosen=chosen,
-            counts=_tabulate(chosen),
+            total=len(letter_ids),
+            cut=len(selection.cut),
+            counts=_tabulate(selection),
             names=await name_known(visit, KEYS),
             wanted=wanted,
             rate=REPLAY_RATE,
@@ -88,31 +85,38 @@ class DeadLetterRoutes:
 
     async def _replay(self, visit: Visit) -> Response:
         wanted, rate = _read_form(visit), _read_rate(visit)
-        chosen = await choose_letters(self._queue, wanted, await self._find_directory(), skip_cut=True)
+        selection = await self._select(wanted, skip_cut=True)
+        letter_ids = await selection.choose_ids(self._queue)
 
         async def work(advance: Advance) -> None:
             await self._saved_maps.wait_until_in_force()
             replayer = Replayer(self._queue, rate=rate, on_progress=advance)
-            async with aclosing(pick_letters(self._queue, chosen.letter_ids)) as letters:
+            async with aclosing(pick_letters(self._queue, letter_ids)) as letters:
                 await replayer.replay(letters)
 
-        return self._start(visit, "replayed", chosen, work)
+        return self._start(visit, "replayed", letter_ids, work)
 
     async def _purge(self, visit: Visit) -> Response:
         wanted = _read_form(visit)
         if not visit.form.checked("sure"):
             raise RefusedError(400, "Nothing was purged: tick the box to say that you are sure")
-        chosen = await choose_letters(self._queue, wanted, await self._find_directory())
+        selection = await self._select(wanted)
+        letter_ids = await selection.choose_ids(self._queue)
 
         async def work(advance: Advance) -> None:
-            await purge(self._queue, chosen.letter_ids, on_progress=advance)
+            await purge(self._queue, letter_ids, on_progress=advance)
 
-        return self._start(visit, "purged", chosen, work)
+        return self._start(visit, "purged", letter_ids, work)
 
-    def _start(self, visit: Visit, verb: str, chosen: Chosen, work: Callable[[Advance], Awaitable[None]]) -> Response:
-        if not chosen.letter_ids:
+    async def _select(self, wanted: WantedLetters, *, skip_cut: bool = False) -> LetterSelection:
+        return LetterSelection(query=wanted, directory=await self._find_directory(), skip_cut=skip_cut)
+
+    def _start(
+        self, visit: Visit, verb: str, letter_ids: Collection[LetterId], work: Callable[[Advance], Awaitable[None]]
+    ) -> Response:
+        if not letter_ids:
             return visit.redirect("/dead", f"Nothing was {verb}: no letter fits any longer")
-        job = self._jobs.start(verb, len(chosen.letter_ids), work)
+        job = self._jobs.start(verb, len(letter_ids), work)
         return visit.redirect(f"/dead/jobs/{job.id}")
 
     async def _show_job(self, visit: Visit) -> Response:
@@ -132,17 +136,17 @@ def describe(job: Job) -> str:
     return f"Done: {text}" if job.over else f"So far {text}"
 
 
-def _tabulate(chosen: Chosen) -> list[tuple[str, str, int]]:
+def _tabulate(selection: LetterSelection) -> list[tuple[str, str, int]]:
     """Give reason, key and count, the most frequent first."""
     return [
         (reason, key, count)
-        for (reason, key), count in sorted(chosen.counts.items(), key=lambda each: (-each[1], each[0]))
+        for (reason, key), count in sorted(selection.counts.items(), key=lambda each: (-each[1], each[0]))
     ]
 
 
-def _read_form(visit: Visit) -> LetterFilter:
+def _read_form(visit: Visit) -> WantedLetters:
     names = ("reason", "key", "network", "serial", "uplink_id", "until")
-    return read_filter({name: visit.form.text(name) for name in names})
+    return read_wanted({name: visit.form.text(name) for name in names})
 
 
 def _read_rate(visit: Visit) -> int:

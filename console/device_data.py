@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from common.registry_requests import Document
 from console.plot import Plot, plot_records
-from console.registry_api import Document
 from console.things import DEVICES, PAGE_ROWS, Listed, read_page
 from console.visit import Visit
 

@@ -7,13 +7,13 @@ from typing import Any, Final
 from starlette.responses import Response
 from starlette.routing import Route
 
+from common.registry_requests import Document
 from console.device_data import PERIODS, read_data
 from console.forms import Form, find_faults
 from console.networks import preview_serial, rule_of
 from console.params import ParamField, find_changes, join_parameters, list_fields, read_params
 from console.parsers import ParserRoutes, show_parser
 from console.refusal import RefusedError
-from console.registry_api import Document
 from console.removal import RemovalRoutes
 from console.things import CONNECTORS, DEVICES, NETWORKS, list_choices, list_things, name_things, pick
 from console.tokens import TokenRoutes, describe_tokens, list_tokens

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from console.registry_api import Document
+from common.registry_requests import Document
 from console.visit import Visit
 
 

@@ -11,11 +11,11 @@ from starlette.routing import Route
 from common.curl import make_sample, write_send_curl
 from common.fields.field_map import parse_field_map
 from common.fields.presets import PRESETS
+from common.registry_requests import Document
 from console.forms import find_faults
 from console.networks import rule_of
 from console.pages import show_json
 from console.refusal import RefusedError
-from console.registry_api import Document
 from console.removal import RemovalRoutes
 from console.sessions import Notice
 from console.testing_keys import ExplainBody, Sample

@@ -5,6 +5,7 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from common.registry_requests import Document
 from common.serial import SerialMalformedError, SerialRule
 from console.forms import find_faults
 from console.images import list_places, upload_images
@@ -12,7 +13,6 @@ from console.parameters import read_parameters, show_parameters
 from console.params import preview_fields
 from console.parsers import ParserRoutes, show_parser
 from console.refusal import RefusedError
-from console.registry_api import Document
 from console.removal import RemovalRoutes
 from console.shares import ShareRoutes
 from console.things import NETWORKS, list_things, owns, pick

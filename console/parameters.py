@@ -3,8 +3,8 @@
 from itertools import zip_longest
 from typing import Any, Final
 
+from common.registry_requests import Document
 from console.forms import Form
-from console.registry_api import Document
 
 COLUMNS: Final = ("name", "label", "type", "group", "default", "options")
 """What a row of the form holds; the fields are named after these."""

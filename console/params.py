@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
+from common.registry_requests import Document
 from console.forms import Form
 from console.parameters import find_default
-from console.registry_api import Document
 
 COLUMNS: Final = ("id", "key", "value")
 """What a row of the form holds; the fields are named after these."""

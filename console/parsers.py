@@ -10,10 +10,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from common.fields.reading_time import read_time
+from common.registry_requests import Document
 from console.forms import find_faults
 from console.parameters import find_default
 from console.refusal import RefusedError, forbidden
-from console.registry_api import Document
 from console.things import DEVICES, Kind, owns
 from console.visit import Reception, Visit
 

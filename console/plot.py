@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from console.registry_api import Document
+from common.registry_requests import Document
 
 WIDTH: Final = 300
 HEIGHT: Final = 60

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from common.health import Health, create_health_routes
 from common.queue.protocol import Queue
 from common.settings import Settings
+from common.stopping import run_until
 from console.app import create_app
 from console.connectors import ConnectorRoutes
 from console.dead_letter import LetterRoutes
@@ -93,16 +94,9 @@ class Console:
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve until ``stopping`` is set, and look at the other processes meanwhile."""
         self.health.started = True
-        watching = asyncio.create_task(self._processes.watch())
-        stopped = asyncio.create_task(stopping.wait())
         try:
-            await asyncio.wait({watching, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if watching.done():
-                watching.result()
+            await run_until(stopping, self._processes.watch())
         finally:
-            for task in (watching, stopped):
-                task.cancel()
-            await asyncio.gather(watching, stopped, return_exceptions=True)
             await self._jobs.stop()
             await self._registry.close()
             await self._processes.close()

@@ -7,8 +7,8 @@ from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
 
+from common.registry_requests import Document
 from console.refusal import RefusedError
-from console.registry_api import Document
 from console.visit import Visit
 
 PAGE_ROWS: Final = 50

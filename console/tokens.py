@@ -3,8 +3,8 @@
 from starlette.responses import Response
 from starlette.routing import Route
 
+from common.registry_requests import Document
 from console.refusal import RefusedError, not_found
-from console.registry_api import Document
 from console.things import Kind, confirm
 from console.visit import Reception, Visit
 

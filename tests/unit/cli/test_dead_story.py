@@ -10,15 +10,13 @@ from rich.console import Console, RenderableType
 
 from cli.dead_story import (
     DETAIL_CHARACTERS,
-    FRAME_CHARACTERS,
-    clean_text,
     letter_to_document,
     show_letters,
+    show_story,
     story_to_document,
     tabulate_counts,
-    tell_story,
 )
-from common.dead_letter import DeadLetter, Death, Disposition, entry_to_document
+from common.dead_letter import FRAME_CHARACTERS, DeadLetter, Death, Disposition, entry_to_document
 from common.reason import Reason
 from common.remedy import REMEDIES
 from tests.support.directories import build_directory, build_key, build_network
@@ -88,10 +86,6 @@ def test_a_longer_detail_is_cut_and_says_so() -> None:
     assert "x" * (DETAIL_CHARACTERS - 1) + "…" in row
 
 
-def test_terminal_codes_and_line_ends_do_not_reach_the_terminal() -> None:
-    assert clean_text("serial '\x1b[31m\n'").plain == "serial '�[31m�'"
-
-
 def test_counts_come_with_the_most_frequent_reason_first_and_a_sum() -> None:
     rows = render(tabulate_counts({Reason.VALUE_REFUSED: 1, Reason.SERIAL_UNKNOWN: 1_000}, title="to be replayed"))
     assert rows.index("serial_unknown") < rows.index("value_refused") < rows.index("1,001")
@@ -116,11 +110,11 @@ def test_counts_come_with_the_most_frequent_reason_first_and_a_sum() -> None:
 )
 def test_a_story_tells_everything(said: str) -> None:
     letter = replace(build_letter(item={"devaddr": "12BAB34B55"}), history=(DEATH,))
-    assert said in render(tell_story(letter, DIRECTORY))
+    assert said in render(show_story(letter, DIRECTORY))
 
 
 def test_a_story_does_without_a_directory_and_without_a_history() -> None:
-    story = render(tell_story(build_letter(), None))
+    story = render(show_story(build_letter(), None))
     assert "12BAB34B55" in story
     assert "network" not in story
     assert "before" not in story
@@ -128,11 +122,11 @@ def test_a_story_does_without_a_directory_and_without_a_history() -> None:
 
 def test_a_death_about_which_nothing_was_done_says_so() -> None:
     letter = replace(build_letter(), history=(replace(DEATH, disposition=None, marked_at=None),))
-    assert "died again by itself" in render(tell_story(letter, None))
+    assert "died again by itself" in render(show_story(letter, None))
 
 
 def test_a_device_writes_nothing_to_the_terminal_but_text() -> None:
-    story = render(tell_story(build_letter(item={"serial": "\u009b31m\u202e[red]"}, detail="\x1b[2J"), None))
+    story = render(show_story(build_letter(item={"serial": "\u009b31m\u202e[red]"}, detail="\x1b[2J"), None))
     assert "\u009b" not in story
     assert "\u202e" not in story
     assert "\x1b[2J" not in story
@@ -140,14 +134,14 @@ def test_a_device_writes_nothing_to_the_terminal_but_text() -> None:
 
 
 def test_a_frame_is_shown_as_far_as_it_is_text_and_not_without_an_end() -> None:
-    story = render(tell_story(build_frame_letter(b'{"version":7}\xff' + b"x" * 10_000), None))
+    story = render(show_story(build_frame_letter(b'{"version":7}\xff' + b"x" * 10_000), None))
     assert '{"version":7}�x' in story
     assert "the message as it came, 10,014 bytes" in story
     assert len(story) < FRAME_CHARACTERS + 2_000
 
 
 def test_of_a_letter_that_is_cut_the_story_says_so() -> None:
-    story = render(tell_story(build_frame_letter(b'{"vers', uplink_id=f"{GROUP}/0"), None))
+    story = render(show_story(build_frame_letter(b'{"vers', uplink_id=f"{GROUP}/0"), None))
     assert "the beginning of the message that it came in" in story
 
 

@@ -302,6 +302,17 @@ async def test_a_message_that_nobody_could_read_is_shown_as_it_came(queue: FakeQ
     assert "The message as it came" in await browser.open(f"/dead/letters/{letter.uplink_id}")
 
 
+async def test_what_is_cut_is_said_and_not_counted_among_what_would_be_replayed(
+    queue: FakeQueue, browser: Browser
+) -> None:
+    queue.letters = [build_letter(), build_frame_letter(b'{"vers', uplink_id=f"{GROUP}/7")]
+    text = read_text(await browser.open("/dead/replay"))
+    assert "Replay 1 letter?" in text
+    assert "1 more cannot be replayed" in text
+    assert "serial_unknown factory 1" in text
+    assert "envelope_unsupported" not in text
+
+
 async def test_a_long_list_is_paged(queue: FakeQueue, browser: Browser) -> None:
     queue.letters = [build_letter(index) for index in range(PAGE_LETTERS + 1)]
     first, second = await browser.open("/dead?key=factory"), await browser.open("/dead?key=factory&page=2")

@@ -135,7 +135,7 @@ async def watch(processes: Processes, looks: list[Look], monkeypatch: pytest.Mon
 async def test_each_number_of_the_overview_stands_beside_its_own_word(
     browser: Browser, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    depths = Depths(work=1_000, retry=31, suspects=200, poison=40_000, dead=500_000, uplinks=6_000_000)
+    depths = Depths(work=1_000, retry=31, suspects=200, poison=40_000, dead=500_000)
     now = build_look(NOW, depths, accepted=22, delivered=24, dead=26, set_aside=28, retried=30, age=16.5)
     before = [build_look(NOW - timedelta(minutes=minutes), age=age) for minutes, age in ((4, 0.0), (2, 18.5))]
     assert "Rates begin with the second look" in await browser.open("/")

@@ -88,6 +88,8 @@ async def test_every_parameter_of_a_network_is_saved_and_shown_again(browser: Br
         ("icon_url", "ftp://mill", "must begin with http"),
         ("parameter_type", "dropdown", "a dropdown needs options"),
         ("serial_image", "mill.png", "must begin with http"),
+        ("serial_mask", "---", "has only hyphens, which are not stored"),
+        ("serial_mask", ".", "is a step in a path"),
     ],
 )
 async def test_what_the_registry_refuses_is_said_at_its_field_and_nothing_typed_is_lost(
@@ -162,6 +164,8 @@ async def test_a_serial_is_previewed_by_the_rule_that_the_registry_goes_by(brows
     assert "which must be a hexadecimal digit" in (await preview(mask="FF", serial="0g"))["problem"]
     assert (await preview(serial="a b"))["stored"] == "a b"
     assert (await preview(mask="F" * 500, serial=""))["example"] == "0" * 100
+    assert await preview(mask="-") == {"example": "", "stored": "", "problem": ""}
+    assert "is a step in a path" in (await preview(mask=".", serial="."))["problem"]
 
 
 async def test_parameters_are_previewed_as_a_device_s_page_asks_for_them_and_nothing_is_saved(
