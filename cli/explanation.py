@@ -24,7 +24,7 @@ from common.fields.finding import (
 from common.fields.set_aside import Condition
 from common.reason import Reason
 from ingest.auth import authenticate
-from ingest.body import read_body
+from ingest.body import Reading, read_body
 from ingest.refusal import RefusedError
 from ingest.request import check_content_type, divide_body, parse_items, parse_query
 from workers.grouping import Post, group_into_posts
@@ -121,7 +121,9 @@ async def explain_request(request: SampleRequest, source: DirectorySource) -> Ex
     network = source.current.network(key.network)
     query.pop("authorization", None)
     try:
-        body = await read_body(_deliver(request.body), coding="", limit=request.body_limit, seconds=BODY_SECONDS)
+        body = await read_body(
+            _deliver(request.body), Reading(), coding="", limit=request.body_limit, seconds=BODY_SECONDS
+        )
         check_content_type(request.content_type, body)
         items = parse_items(body, query, key.field_map, limit=request.items_limit)
     except RefusedError as refusal:

@@ -1,7 +1,7 @@
 """A short way for requests that come in one piece, as a gateway's mostly do: without a task and ASGI's messages.
 
-Those are a third of what a small request costs the ingest (docs/performance.md). What comes in pieces, slowly or behind
-an unanswered request goes through ASGI, as everything does that is not for this path.
+Those were a third of what a small request cost the ingest (docs/adr/0014-whole-requests.md). What comes in pieces,
+slowly or behind an unanswered request goes through ASGI, as everything does that is not for this path.
 """
 
 import asyncio
@@ -89,12 +89,6 @@ class DirectHttpProtocol(BoundedHttpProtocol):
         self._direct = app
         self._held: list[bytes] | None = None
 
-    def data_received(self, data: bytes) -> None:
-        """Parse, and leave to ASGI what did not come whole."""
-        super().data_received(data)
-        if self._held is not None:
-            self._release_held()
-
     def begin_request(self) -> None:
         """Hold the request back where it may turn out to be whole."""
         if self._may_be_direct():
@@ -153,15 +147,17 @@ class DirectHttpProtocol(BoundedHttpProtocol):
             and self.parser.should_keep_alive()
         )
 
+    def _parse(self, data: bytes) -> None:
+        """Parse, and leave to ASGI what did not come whole."""
+        super()._parse(data)
+        if self._held is not None:
+            held, self._held = self._held, None
+            super().begin_request()
+            for body in held:
+                super().on_body(body)
+
     def _take(self, body: bytes) -> None:
         path, _, query = self.url.partition(b"?")
         head: Scope = {**self.scope, "method": "POST", "path": path.decode(), "raw_path": path, "query_string": query}
         self.cycle = self._running = request = WholeRequest(self, head, body)
         self._direct.take(request)
-
-    def _release_held(self) -> None:
-        held, self._held = self._held or [], None
-        if not self._is_read_out:
-            super().begin_request()
-            for body in held:
-                super().on_body(body)

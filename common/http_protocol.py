@@ -1,6 +1,7 @@
 """uvicorn's HTTP/1.1 with the limits that it lacks: how long the head of a request may take, how large it may be."""
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
 import httptools
@@ -10,7 +11,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from common.reason import Reason
 
 HEAD_BYTES = 65_536
-"""Of request line and headers. Common servers take 8 to 64 kB; the longest query string of a gateway is far below."""
+"""Of request line and headers, and as many where a body does not go on: of trailers, of what goes with a chunk.
+
+Common servers take 8 to 64 kB; the longest query string of a gateway is far below.
+"""
 
 HEAD_SECONDS = 10.0
 """From the connection, or the first byte of a further request, to the end of the headers."""
@@ -20,8 +24,6 @@ LINGER_SECONDS = 1.0
 
 PIPELINE_REQUESTS = 64
 """Requests that one connection may send ahead of their answers; no gateway sends any, and each of them costs memory."""
-
-SERVICE_UNAVAILABLE = 503
 
 TOO_MANY_RETRY_AFTER_SECONDS = 10
 """Connections on which nothing comes are closed after this time."""
@@ -44,8 +46,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._running: RequestResponseCycle | None = None
-        self._idle_since: float | None = None
-        self._idle_timer: asyncio.TimerHandle | None = None
+        self._answered_at = 0.0
+        self._unread = 0
+        """Bytes of answers that nobody had taken at the last look."""
+        self._watch_timer: asyncio.TimerHandle
         self._is_read_out = False
         self._has_message_ended = False
 
@@ -57,32 +61,31 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.transport.close()
         else:
             self._start_timer()
+        self._watch_timer = self.loop.call_later(self.timeout_keep_alive, self._watch)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock, and tell the request that is being answered: uvicorn tells the newest one alone."""
         self._stop_timer()
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
+        self._watch_timer.cancel()
         self.pipeline.clear()
         self._end_running()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and count what belongs to a head that has not ended yet."""
-        self._idle_since = None
+        """Parse, and count what has come since a head or body: the parser collects it, however much it is."""
         if self._is_read_out:
             return
         self._has_message_ended = False
+        self._head_bytes += len(data)
         try:
             self._parse(data)
         except httptools.HttpParserError:
             self._refuse_head(400, Reason.BODY_MALFORMED, "The request is not valid HTTP")
-        if self._head_is_open and self._head_timer is None:
-            self._start_timer()
-        if self._head_is_open and not self._has_message_ended:  # else the data began with a body, of whatever size
-            self._head_bytes += len(data)
+        else:
             if self._head_bytes > HEAD_BYTES:
                 self._refuse_head(431, Reason.BODY_TOO_LARGE, f"The headers are larger than {HEAD_BYTES} bytes")
+            elif self._head_is_open and self._head_timer is None:
+                self._start_timer()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the connection for the answer to a request that is whole: a sender may end its own side behind it."""
@@ -93,9 +96,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return True
 
     def on_message_begin(self) -> None:
-        """Begin to count a head; it is timed unless it ends in what has come of it already."""
+        """Begin a head; it is timed unless it ends in what has come of it already."""
         self._head_is_open = True
-        self._head_bytes = 0
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -106,6 +108,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head has ended; the body is the application's."""
         self._head_is_open = False
+        self._head_bytes = 0
         self._stop_timer()
         if self.transport.is_closing():
             raise httptools.HttpParserError("the answer before this request has ended the connection")
@@ -113,6 +116,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             raise httptools.HttpParserError("too many requests were sent ahead of their answers")
         if not self.parser.should_upgrade():
             self.begin_request()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand over a part of the body; what is behind an answer is dropped."""
+        self._head_bytes = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole, unless it is one that is about to be read again."""
@@ -125,14 +133,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def end_request(self) -> None:
-        """Tell the application that its request is whole."""
-        super().on_message_complete()
+        """Note that the request is whole, even one that is answered already, and tell the application."""
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        """Go on with the next request, or wait for one.
-
-        uvicorn makes a timer for each wait and cancels it; here one timer for each connection looks when it is due.
-        """
+        """Go on with the next request, or wait for one."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -140,17 +146,29 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
             return
-        self._idle_since = self.loop.time()
-        if self._idle_timer is None:
-            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
+        self._answered_at = self.loop.time()
 
-    def _close_if_idle(self) -> None:
+    def _watch(self) -> None:
+        """Close the connection when no further request begins, and cut it off when nothing of its answers is read.
+
+        uvicorn makes a timer for each wait and cancels it; here one timer for each connection looks when it is due.
+        """
         now = self.loop.time()
-        due = (now if self._idle_since is None else self._idle_since) + self.timeout_keep_alive
-        if due <= now:
+        unread = self.transport.get_write_buffer_size()
+        is_idle = (
+            getattr(self.cycle, "response_complete", False)  # there is none before the first request
+            and not self._head_is_open
+            and not unread
+            and not self.transport.is_closing()
+        )
+        since = self._answered_at if is_idle else now
+        if since + self.timeout_keep_alive <= now:
             self.transport.close()
-        else:
-            self._idle_timer = self.loop.call_at(due, self._close_if_idle)
+            since = now
+        elif unread and unread == self._unread:
+            self.transport.abort()
+        self._unread = unread
+        self._watch_timer = self.loop.call_at(since + self.timeout_keep_alive, self._watch)
 
     def _parse(self, data: bytes) -> None:
         while data:
@@ -192,16 +210,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _refuse_head(self, status: int, reason: Reason, message: str) -> None:
-        """End the connection with this refusal, or with the answer that a request before it is about to get."""
+        """End the connection with this refusal, or with the answer that a request gets or has got."""
         self._head_is_open = False
         self._is_read_out = True
         self._stop_timer()
         self.pipeline.clear()
-        if self._running is not None and not self._running.response_complete and not self._running.more_body:
-            self._running.keep_alive = False
+        running = self._running
+        if running is not None and not running.response_complete and not running.more_body:
+            running.keep_alive = False
         elif not self.transport.is_closing():
             self._end_running()
-            self._write_refusal(status, reason, message)
+            if running is None or not (running.response_started and running.more_body):
+                self._write_refusal(status, reason, message)
             self._part()
 
     def _part(self) -> None:
@@ -220,6 +240,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _write_refusal(self, status: int, reason: Reason, message: str) -> None:
         body = orjson.dumps({"status": False, "message": message, "reason": reason})
         head = f"HTTP/1.1 {status} \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-        if status == SERVICE_UNAVAILABLE:
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
             head += f"retry-after: {TOO_MANY_RETRY_AFTER_SECONDS}\r\n"
         self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)

@@ -43,7 +43,6 @@ class _QueueWatch:
         except QueueUnavailableError:
             return
         for waiting, messages in asdict(depths).items():
-            if waiting != "uplinks":
-                metrics.QUEUE_MESSAGES.labels(waiting).set(messages)
+            metrics.QUEUE_MESSAGES.labels(waiting).set(messages)
         if books is not None:
             metrics.BOOKS_SURPLUS.labels("file").set(books.surplus)

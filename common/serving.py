@@ -163,18 +163,19 @@ async def serve_http(
     host, port = listener.getsockname()[:2]
     scheme = "http" if tls is None else "https"
     log.info("http.listening", role=role, url=f"{scheme}://{host}:{port}", port=port)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    parting = asyncio.create_task(_part_with_senders(server, draining))
-    stopped = asyncio.create_task(stopping.wait())
+    watching = [asyncio.create_task(_part(server, draining)), asyncio.create_task(_exit(server, stopping))]
     try:
-        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
-        await serving
+        await server.serve(sockets=[listener])
     finally:
-        for task in (parting, stopped, serving):
+        for task in watching:
             task.cancel()
 
 
-async def _part_with_senders(server: _Server, draining: asyncio.Event) -> None:
+async def _part(server: _Server, draining: asyncio.Event) -> None:
     await draining.wait()
     server.part_with_senders()
+
+
+async def _exit(server: _Server, stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    server.should_exit = True

@@ -1,5 +1,6 @@
 """What a form sends: bounded, with the token that only this session's own pages have, and read for the API."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,6 +17,9 @@ FORM_TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
 
 BODY_BYTES: Final = 4_194_304
 """Three images of the size that the registry takes, and the fields beside them."""
+
+BODY_SECONDS: Final = 60.0
+"""Enough for the images over a slow line; without it, whoever sends a form's head alone holds a connection for ever."""
 
 FIELD_BYTES: Final = 1_048_576
 MOST_FIELDS: Final = 1_000
@@ -55,7 +59,7 @@ class Form:
 
 
 async def read_form(request: Request, session: Session) -> Form:
-    """Read a form of this session. Raises :class:`console.refusal.RefusedError` (403, 411, 413, 400)."""
+    """Read a form of this session. Raises :class:`console.refusal.RefusedError` (403, 411, 413, 400, 408)."""
     form = await read_foreign_form(request)
     if not session.accepts(form.text(FORM_TOKEN)):
         raise forbidden(FOREIGN)
@@ -63,14 +67,17 @@ async def read_form(request: Request, session: Session) -> Form:
 
 
 async def read_foreign_form(request: Request) -> Form:
-    """Read a form whoever made it. Raises :class:`console.refusal.RefusedError` (411, 413, 400)."""
+    """Read a form whoever made it. Raises :class:`console.refusal.RefusedError` (411, 413, 400, 408)."""
     length = request.headers.get("Content-Length", "")
     if not length.isdecimal():
         raise RefusedError(411, "The request does not say how long it is")
     if int(length) > BODY_BYTES:
         raise RefusedError(413, f"What was sent is larger than {BODY_BYTES:,} bytes")
     try:
-        fields = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=FIELD_BYTES)
+        async with asyncio.timeout(BODY_SECONDS):
+            fields = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=FIELD_BYTES)
+    except TimeoutError:
+        raise RefusedError(408, f"The form did not arrive within {BODY_SECONDS:g} s") from None
     except HTTPException as error:
         raise RefusedError(400, str(error.detail)) from None
     except ClientDisconnect:

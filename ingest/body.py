@@ -6,7 +6,7 @@ import zlib
 from starlette.types import Receive
 
 from common.reason import Reason
-from ingest.refusal import RefusedError
+from ingest.refusal import RefusedError, build_unavailable
 
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 """zlib's way to say: a gzip header and trailer, and the largest window."""
@@ -15,17 +15,42 @@ GZIP_OVERHEAD = 1_024
 """By how much the gzip of what cannot be compressed is larger than itself, at a megabyte, and more."""
 
 
+READING_BYTES = 64_000_000
+"""Of the bodies that are still arriving, all together: thousands of slow senders may hold no more than that."""
+
+READING_RETRY_AFTER_SECONDS = 2
+"""Most bodies are there within a second."""
+
+
 class SenderGoneError(Exception):
     """The sender closed the connection before its request was whole; there is nobody to answer."""
 
 
-async def read_body(receive: Receive, *, coding: str, limit: int, seconds: float) -> bytes:
+class Reading:
+    """How many decoded bytes are held of the bodies that are still arriving."""
+
+    def __init__(self) -> None:
+        self._held = 0
+
+    def hold(self, size: int) -> None:
+        """Hold so many more; raises :class:`RefusedError` (503) when it is too much, and holds them all the same."""
+        self._held += size
+        if self._held > READING_BYTES:
+            raise build_unavailable("too many requests are arriving at once", READING_RETRY_AFTER_SECONDS)
+
+    def let_go(self, size: int) -> None:
+        """Hold so many less."""
+        self._held -= size
+
+
+async def read_body(receive: Receive, reading: Reading, *, coding: str, limit: int, seconds: float) -> bytes:
     """Read the body, at most ``limit`` decoded bytes, within ``seconds``.
 
     ``coding`` is the Content-Encoding: empty, ``identity`` or ``gzip``. Raises :class:`RefusedError` (413, 408, 415,
-    400) and :class:`SenderGoneError`.
+    400, 503) and :class:`SenderGoneError`.
     """
     decoder = _create_decoder(coding, limit)
+    held = 0
     try:
         async with asyncio.timeout(seconds):
             while True:
@@ -33,6 +58,8 @@ async def read_body(receive: Receive, *, coding: str, limit: int, seconds: float
                 if event["type"] == "http.disconnect":
                     raise SenderGoneError
                 decoder.feed(event.get("body", b""))
+                grown, held = decoder.size - held, decoder.size
+                reading.hold(grown)
                 if not event.get("more_body", False):
                     return decoder.finish()
     except TimeoutError:
@@ -41,6 +68,8 @@ async def read_body(receive: Receive, *, coding: str, limit: int, seconds: float
             f"The request did not arrive whole within {seconds:g} s",
             headers={"Connection": "close"},
         ) from None
+    finally:
+        reading.let_go(held)
 
 
 def read_whole(body: bytes, *, coding: str, limit: int) -> bytes:
@@ -71,7 +100,7 @@ class _Plain:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._size = 0
+        self.size = 0
         self._chunks: list[bytes] = []
 
     def feed(self, data: bytes) -> None:
@@ -81,8 +110,8 @@ class _Plain:
         return b"".join(self._chunks)
 
     def _append(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > self._limit:
+        self.size += len(data)
+        if self.size > self._limit:
             raise self._too_large()
         self._chunks.append(data)
 
@@ -110,7 +139,7 @@ class _Gzip(_Plain):
             if self._inflate.eof:  # a gzip file may consist of several members
                 self._inflate = zlib.decompressobj(GZIP_WINDOW)
             try:
-                self._append(self._inflate.decompress(data, self._limit + 1 - self._size))
+                self._append(self._inflate.decompress(data, self._limit + 1 - self.size))
             except zlib.error as error:
                 raise RefusedError(Reason.BODY_MALFORMED, f"The body is not valid gzip: {error}") from None
             self._complete = self._inflate.eof

@@ -1,6 +1,7 @@
-"""``GET /openapi.json``: the ingest's HTTP interface, from what the code knows; kept by hand, in this file."""
+"""``GET /openapi.json``: the ingest's HTTP interface. Kept by hand, but for limits, statuses and reasons."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from importlib.metadata import version
 from itertools import groupby
 from typing import Any, TypeAlias
@@ -32,14 +33,11 @@ MEANING: Mapping[Reason, str] = {
 }
 """What the sender did, or met, when it gets this reason."""
 
-HEAD_TOO_LARGE = 431
+HEAD_TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 """Answered before there is a request to speak of (common/http_protocol.py), with ``body_too_large``."""
 
-WAITING_STATUSES = frozenset({429, 503})
+WAITING_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 """Answers that name the time to wait."""
-
-NOT_FOUND = 404
-NOT_ALLOWED = 405
 
 
 def build_openapi(*, body_limit: int, items_limit: int) -> Document:
@@ -119,7 +117,7 @@ def _describe_refusals() -> Document:
     described = {
         str(status): _describe_refusal(status, list(reasons))
         for status, reasons in groupby(by_status, key=lambda reason: STATUS[reason])
-        if status != NOT_FOUND
+        if status != HTTPStatus.NOT_FOUND
     }
     head_too_large = _describe_refusal(HEAD_TOO_LARGE, [Reason.BODY_TOO_LARGE])
     head_too_large["description"] = f"`body_too_large`: the headers are larger than {HEAD_BYTES} bytes."
@@ -137,7 +135,7 @@ def _describe_refusal(status: int, reasons: Sequence[Reason]) -> Document:
     if status in WAITING_STATUSES:
         wait = {"type": "integer", "minimum": 1}
         described["headers"] = {"Retry-After": {"description": "Seconds to wait.", "required": True, "schema": wait}}
-    if status == NOT_ALLOWED:
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
         allow = {"description": "The methods that are.", "required": True, "schema": {"type": "string"}}
         described["headers"] = {"Allow": allow}
     return described
@@ -148,7 +146,7 @@ def _describe_get(summary: str, content: Document) -> Document:
         "summary": summary,
         "responses": {
             "200": {"description": summary, "content": content},
-            str(NOT_ALLOWED): _describe_refusal(NOT_ALLOWED, [Reason.METHOD_NOT_ALLOWED]),
+            "405": _describe_refusal(HTTPStatus.METHOD_NOT_ALLOWED, [Reason.METHOD_NOT_ALLOWED]),
         },
     }
 

@@ -21,7 +21,7 @@ class _Bucket:
 class RateLimit:
     """Counts the requests of each key at this ingest process. A key without a limit costs nothing.
 
-    Bounded by the number of keys in the directory: only a known key gets here.
+    Only a known key gets here: there are no more buckets than keys that the directory had since the process began.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -54,3 +54,12 @@ class RefusedError(Exception):
     def status(self) -> int:
         """The HTTP status of this reason."""
         return STATUS[self.reason]
+
+
+def build_unavailable(why: str, retry_after: int) -> RefusedError:
+    """Give what says that the queue cannot take a request, and after how many seconds to send it again."""
+    return RefusedError(
+        Reason.QUEUE_UNAVAILABLE,
+        f"The queue cannot take the request: {why}; send again later",
+        headers={"Retry-After": str(retry_after)},
+    )

@@ -27,7 +27,7 @@ from common.logs import LogBudget
 from common.reason import Reason
 from ingest.acceptance import Acceptance
 from ingest.auth import authenticate
-from ingest.body import SenderGoneError, read_body, read_whole
+from ingest.body import Reading, SenderGoneError, read_body, read_whole
 from ingest.events import tell_refused
 from ingest.openapi import Document
 from ingest.rate import RateLimit
@@ -71,6 +71,7 @@ class UplinkEndpoint:
         self._limits = limits
         self._events = events
         self._rate = RateLimit()
+        self._reading = Reading()
         self._log_budget = LogBudget()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,16 +79,18 @@ class UplinkEndpoint:
         try:
             admitted = self._admit(scope)
             body = await read_body(
-                receive, coding=admitted.content_encoding, limit=self._limits.body, seconds=self._limits.seconds
+                receive,
+                self._reading,
+                coding=admitted.content_encoding,
+                limit=self._limits.body,
+                seconds=self._limits.seconds,
             )
-            batch = self._read(admitted, body)
-            await self._acceptance.accept(batch)
+            answer, confirmed = self._accept(admitted, body)
+            await confirmed
         except SenderGoneError:
             return
         except Exception as error:  # noqa: BLE001 - the sender is to get an answer, and the log the error
             answer = self._refuse(error, scope)
-        else:
-            answer = _encode_acceptance(batch)
         await Response(answer.body, answer.status, answer.headers, media_type="application/json")(scope, receive, send)
 
     def take(self, request: WholeRequest) -> None:
@@ -95,16 +98,15 @@ class UplinkEndpoint:
         try:
             admitted = self._admit(request.head)
             body = read_whole(request.whole_body, coding=admitted.content_encoding, limit=self._limits.body)
-            batch = self._read(admitted, body)
-            confirmed = self._acceptance.accept(batch)
+            answer, confirmed = self._accept(admitted, body)
         except Exception as error:  # noqa: BLE001 - the sender is to get an answer, and the log the error
             request.answer(self._refuse(error, request.head))
         else:
-            confirmed.add_done_callback(partial(self._answer_confirmed, request, batch))
+            confirmed.add_done_callback(partial(self._answer_confirmed, request, answer))
 
-    def _answer_confirmed(self, request: WholeRequest, batch: UplinkBatch, confirmed: asyncio.Future[None]) -> None:
+    def _answer_confirmed(self, request: WholeRequest, answer: WholeAnswer, confirmed: asyncio.Future[None]) -> None:
         error = confirmed.exception()
-        request.answer(_encode_acceptance(batch) if error is None else self._refuse(error, request.head))
+        request.answer(answer if error is None else self._refuse(error, request.head))
 
     def _admit(self, scope: Scope) -> _Admitted:
         """Find out who sends, and whether they may: nothing of this takes the body."""
@@ -115,10 +117,17 @@ class UplinkEndpoint:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         query = parse_query(scope["query_string"])
         key = authenticate(_text(headers, b"authorization"), query, self._directory)
-        self._rate.take(key)
         self._acceptance.refuse_if_overloaded()
+        self._rate.take(key)
         query.pop("authorization", None)
         return _Admitted(key, query, headers)
+
+    def _accept(self, admitted: _Admitted, body: bytes) -> tuple[WholeAnswer, asyncio.Future[None]]:
+        """Give the answer, and when it is true. What was parsed is not kept until then: it may take twenty times its
+        bytes, and those alone are counted.
+        """
+        batch = self._read(admitted, body)
+        return _encode_acceptance(batch), self._acceptance.accept(batch)
 
     def _read(self, admitted: _Admitted, body: bytes) -> UplinkBatch:
         key, query, headers = admitted

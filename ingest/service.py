@@ -10,6 +10,7 @@ from common.events.telling import UplinkEvents
 from common.health import Health
 from common.queue.protocol import Queue
 from common.settings import Settings
+from common.stopping import run_until
 from ingest.acceptance import Acceptance
 from ingest.openapi import build_openapi
 from ingest.routes import Limits, UplinkEndpoint, create_app
@@ -41,23 +42,17 @@ class Ingest:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Watch the queue until ``stopping`` is set; ready from the first confirm on."""
-        watching = asyncio.create_task(self._acceptance.watch())
-        proving = asyncio.create_task(self._prove_readiness())
-        stopped = asyncio.create_task(stopping.wait())
-        await asyncio.wait({watching, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (watching, proving, stopped):
-            task.cancel()
-        await asyncio.wait({watching, proving})
-        if not watching.cancelled():
-            watching.result()
+        await run_until(stopping, self._watch())
 
     async def wait_until_ready(self) -> None:
         """Return once the queue has confirmed that it takes messages."""
         await self._acceptance.first_confirm.wait()
 
-    async def _prove_readiness(self) -> None:
-        await self.wait_until_ready()
-        self.health.started = True
+    async def _watch(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._acceptance.watch())
+            await self.wait_until_ready()
+            self.health.started = True
 
     def _degraded(self) -> list[str]:
         parts = {"queue": self._acceptance.closed_because, "directory": self._directory.degraded}

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 import orjson
 
+from common.gathering import Gatherer
 from workers.answers import Answer, RejectedError, Statement, TransientError, parse_answer, read_statement
 from workers.grouping import Post
 
@@ -46,42 +47,15 @@ class Bulk:
 
     def __init__(self, send: SendBulk) -> None:
         self._send = send
-        self._waiting: deque[_Waiting] = deque()
-        self._sending: set[asyncio.Task[None]] = set()
-        self._is_due = False
+        self._gatherer = Gatherer(_take, self._send_together, in_flight=REQUESTS_IN_FLIGHT)
 
     async def post(self, posts: Iterable[Post]) -> list[Said]:
         """Give what was said to each of these posts, in their order."""
         loop = asyncio.get_running_loop()
         waiting = [_Waiting(fitting, size, loop.create_future()) for fitting, size in _divide(posts)]
-        self._waiting.extend(waiting)
-        if not self._is_due and len(self._sending) < REQUESTS_IN_FLIGHT:
-            self._is_due = True
-            loop.call_soon(self._flush)
+        for part in waiting:
+            self._gatherer.add(part)
         return [said for part in waiting for said in await part.said]
-
-    def _flush(self) -> None:
-        self._is_due = False
-        while self._waiting and len(self._sending) < REQUESTS_IN_FLIGHT:
-            sending = asyncio.create_task(self._send_together(self._take()))
-            self._sending.add(sending)
-            sending.add_done_callback(self._finish)
-
-    def _finish(self, sending: asyncio.Task[None]) -> None:
-        self._sending.discard(sending)
-        self._flush()
-
-    def _take(self) -> list[_Waiting]:
-        """Take what waits, in order, up to the bounds of a request; never nothing."""
-        taken = [self._waiting.popleft()]
-        count, size = len(taken[0].posts), taken[0].size
-        while self._waiting:
-            count += len(self._waiting[0].posts)
-            size += self._waiting[0].size
-            if count > POSTS_PER_REQUEST or size > BYTES_PER_REQUEST:
-                break
-            taken.append(self._waiting.popleft())
-        return taken
 
     async def _send_together(self, together: Sequence[_Waiting]) -> None:
         posts = [post for waiting in together for post in waiting.posts]
@@ -95,6 +69,19 @@ class Bulk:
                 to_these = list(islice(said, len(waiting.posts)))
                 if not waiting.said.done():
                     waiting.said.set_result(to_these)
+
+
+def _take(waiting: deque[_Waiting]) -> list[_Waiting]:
+    """Take what waits, in order, up to the bounds of a request; never nothing."""
+    taken = [waiting.popleft()]
+    count, size = len(taken[0].posts), taken[0].size
+    while waiting:
+        count += len(waiting[0].posts)
+        size += waiting[0].size
+        if count > POSTS_PER_REQUEST or size > BYTES_PER_REQUEST:
+            break
+        taken.append(waiting.popleft())
+    return taken
 
 
 def _divide(posts: Iterable[Post]) -> Iterator[tuple[list[Post], int]]:

@@ -9,7 +9,8 @@ import structlog
 
 from common import metrics
 from common.envelope import Envelope, FrameUnreadableError, FrameUnsupportedError, decode_frame
-from common.queue.protocol import Delivery, Queue, QueueUnavailableError
+from common.queue.protocol import Delivery, Message, Queue, QueueUnavailableError
+from common.stopping import run_until
 from workers.breaker import Breaker
 from workers.flood import FloodWatch
 from workers.in_hand import OldestInHand
@@ -18,10 +19,14 @@ from workers.settlement import Settlement
 from workers.unexpected import note_unexpected
 
 PREFETCH = 100
-"""Unsettled messages per worker: 25 MB of frames at most. What bounds the work is the uplinks in hand.
+"""Unsettled messages per worker: 25 MB of frames, or more where single requests are larger.
 
-No more than keeps a worker busy: what waits in its buffer counts as delivered once more when the worker goes away.
+What bounds the work is what is in hand. No more than keeps a worker busy: what waits in its buffer counts as delivered
+once more when the worker goes away.
 """
+
+BYTES_IN_HAND = 8_000_000
+"""Of the messages that are being processed: decoded they take ten times as much, or more."""
 
 SPLIT_AT_DELIVERY = 3
 """A frame that comes a third time was in hand when two workers died, and may be what killed them."""
@@ -68,19 +73,10 @@ class Consumer:
 
         Raises :class:`workers.flood.InternalErrorFloodError`.
         """
-        consuming = asyncio.create_task(self._consume())
-        watching = asyncio.create_task(self._flood.wait())
-        stopped = asyncio.create_task(stopping.wait())
-        running = {consuming, watching, stopped}
         try:
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            await run_until(stopping, self._consume(), self._flood.wait())
         finally:
-            for task in running:
-                task.cancel()
-            await asyncio.wait({consuming})
-        await self._drain(grace)
-        for task in done - {stopped}:
-            task.result()
+            await self._drain(grace)
 
     async def _consume(self) -> None:
         """Take deliveries whenever the breaker is closed; ends by an error or by being cancelled."""
@@ -102,7 +98,7 @@ class Consumer:
     async def _take(self, deliveries: AsyncIterator[Delivery]) -> None:
         await self._in_hand.room()
         async for delivery in deliveries:
-            self._in_hand.add(delivery.message.uplinks)
+            self._in_hand.add(delivery.message)
             handling = asyncio.create_task(self._handle_guarded(delivery))
             self._handling.add(handling)
             handling.add_done_callback(self._handling.discard)
@@ -118,7 +114,7 @@ class Consumer:
             with contextlib.suppress(QueueUnavailableError):
                 await delivery.hand_back()
         finally:
-            self._in_hand.remove(delivery.message.uplinks)
+            self._in_hand.remove(delivery.message)
 
     async def _handle(self, delivery: Delivery) -> None:
         """Give the delivery to whoever it is for."""
@@ -177,24 +173,27 @@ class Consumer:
 
 
 class _InHand:
-    """Counts the uplinks that are being processed. One delivery may go over the limit: it has to fit somehow."""
+    """Counts what is being processed. One delivery may go over a limit: it has to fit somehow."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._uplinks = 0
+        self._bytes = 0
         self._changed = asyncio.Event()
 
-    def add(self, uplinks: int) -> None:
-        self._uplinks += uplinks
+    def add(self, message: Message) -> None:
+        self._uplinks += message.uplinks
+        self._bytes += len(message.body)
         metrics.UPLINKS_IN_HAND.set(self._uplinks)
 
-    def remove(self, uplinks: int) -> None:
-        self._uplinks -= uplinks
+    def remove(self, message: Message) -> None:
+        self._uplinks -= message.uplinks
+        self._bytes -= len(message.body)
         metrics.UPLINKS_IN_HAND.set(self._uplinks)
         self._changed.set()
 
     async def room(self) -> None:
-        """Return when fewer uplinks are in hand than the limit."""
-        while self._uplinks >= self._limit:
+        """Return when fewer uplinks are in hand than the limit, and fewer bytes."""
+        while self._uplinks >= self._limit or self._bytes >= BYTES_IN_HAND:
             self._changed.clear()
             await self._changed.wait()

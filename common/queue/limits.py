@@ -1,5 +1,8 @@
 """What every engine keeps to, so that what one of them takes the others take as well."""
 
+from collections.abc import Collection
+from datetime import timedelta
+
 from common.queue.protocol import MessageTooLargeError
 
 MESSAGE_LIMIT_BYTES = 15 * 1024 * 1024
@@ -17,3 +20,9 @@ def refuse_too_large(body: bytes) -> None:
     """Raise :class:`MessageTooLargeError` for the body of a message or letter beyond the limit."""
     if len(body) > MESSAGE_LIMIT_BYTES:
         raise MessageTooLargeError(f"a message of {len(body)} bytes is too large; the limit is {MESSAGE_LIMIT_BYTES}")
+
+
+def refuse_unknown_step(delay: timedelta, retry_steps: Collection[timedelta]) -> None:
+    """Raise ValueError for a delay that is none of the retry steps."""
+    if delay not in retry_steps:
+        raise ValueError(f"there is no retry step of {delay}; there are {', '.join(map(str, retry_steps))}")

@@ -1,6 +1,6 @@
 """What the roles need of a queue, and nothing of how an engine does it.
 
-Two engines are to pass one contract suite (``tests/contract``): RabbitMQ for production and scaled deployments,
+Two engines pass one contract suite (``tests/contract``): RabbitMQ for production and scaled deployments,
 SQLite for one machine.
 """
 
@@ -51,8 +51,8 @@ class Message:
 class Remainder:
     """What is left of a delivery once its uplinks were processed, and how many of them need nothing more.
 
-    Every uplink of the delivery is in exactly one of these, so that the books can be kept. ``put_back`` was not tried
-    and takes the delivery's own place again.
+    Every uplink of the delivery is in exactly one of these, so that the books can be kept. ``put_back`` takes
+    the delivery's own place again where the engine can, and waits in a retry step else.
     """
 
     letters: Sequence[DeadLetter] = ()
@@ -123,8 +123,6 @@ class Depths:
     poison: int
     dead: int
     """Entries about dead letters, marks included; an engine may count new ones some seconds late."""
-    uplinks: int | None = None
-    """In all messages that are not settled, those in hand included; None where the engine knows messages alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +170,11 @@ class Queue(Protocol):
     async def count_consumers(self) -> int:
         """Count those who consume, in all processes; this one among them. Raises :class:`QueueUnavailableError`."""
 
+    async def count_waiting(self) -> int:
+        """Count the messages that wait in the work queue. Raises :class:`QueueUnavailableError`."""
+
     async def depths(self) -> Depths:
-        """Count what waits. Raises :class:`QueueUnavailableError`."""
+        """Count what waits, there and elsewhere. Raises :class:`QueueUnavailableError`."""
 
     async def waiting_since(self) -> datetime | None:
         """Say since when, at the least, the oldest uplink waits in the work queue; None where that cannot be seen.

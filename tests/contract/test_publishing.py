@@ -3,10 +3,10 @@
 import pytest
 
 from common.envelope import decode_frame
-from common.queue.protocol import Message, MessageTooLargeError, Queue, UnroutableError
-from tests.contract.engines import Engine
-from tests.contract.samples import PROBE, frame_of, message
-from tests.support.remains import DONE
+from common.queue.protocol import Message, MessageTooLargeError, Queue, Remainder, UnroutableError
+from tests.contract.engines import LONG, Engine
+from tests.contract.samples import GROUP, PROBE, frame_of, letter, message
+from tests.support.remains import DONE, settle_one
 from tests.support.waiting import eventually, take, take_one
 
 
@@ -101,12 +101,25 @@ async def test_a_message_in_hand_does_not_wait(queue: Queue) -> None:
         await delivery.hand_back()
 
 
+async def test_what_waits_in_the_work_queue_can_be_counted_alone(queue: Queue) -> None:
+    for text in "abc":
+        await queue.publish(message(text))
+    assert await queue.count_waiting() == 3
+    async with queue.consume(prefetch=1) as deliveries:
+        await settle_one(deliveries, Remainder([letter(f"{GROUP}/0")], [message("b")], [(message("c"), LONG)]))
+    await eventually(lambda: _counts_waiting(queue, 2))
+
+
 async def _takes(queue: Queue, published: Message) -> bool:
     try:
         await queue.publish(published)
     except UnroutableError:
         return False
     return True
+
+
+async def _counts_waiting(queue: Queue, messages: int) -> bool:
+    return await queue.count_waiting() == messages
 
 
 async def _has_depth(queue: Queue, work: int) -> bool:

@@ -122,7 +122,6 @@ async def test_the_books_count_each_uplink_once_where_an_engine_keeps_them(engin
     async with engine.open() as queue:
         books = await queue.books()
         assert books is None or books == Books(accepted=9, replayed=0, delivered=2, set_aside=1, died=1, in_queue=5)
-        assert (await queue.depths()).uplinks == (books and books.in_queue)
 
 
 async def _has_depths(queue: Queue, work: int, suspects: int) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import aio_pika
 import pytest
@@ -21,6 +21,7 @@ from common.queue.rabbitmq.engine import RabbitQueue
 from common.queue.rabbitmq.messages import encode_message
 from common.queue.rabbitmq.problems import StreamNotReadyError
 from common.queue.rabbitmq.publisher import Publisher
+from common.queue.rabbitmq.settling import Settler
 from common.queue.rabbitmq.topology import Topology
 from common.reason import Reason
 from tests.support.remains import DONE, bury, put_off, settle_one
@@ -182,6 +183,21 @@ async def test_a_settlement_whose_retry_queue_was_deleted_is_tried_until_it_is_d
     assert (depths.work, depths.retry) == (0, 1)
 
 
+async def test_a_queue_that_was_deleted_and_that_nobody_publishes_to_is_brought_back_by_a_look(
+    queue: RabbitQueue, topology: Topology, channel: AbstractChannel
+) -> None:
+    """Else no depth would be known any more, and every look would cost a channel."""
+    await queue.publish(MESSAGE)
+    await queue.depths()
+    await channel.queue_delete(topology.dead)
+    await channel.queue_delete(topology.retry(topology.retry_steps[-1]))
+    assert await queue.count_waiting() == 1
+    with pytest.raises(QueueUnavailableError, match="was deleted; it is declared anew soon"):
+        await queue.depths()
+    await eventually(lambda: takes(queue.depths()))
+    assert (await queue.depths()).work == 1
+
+
 async def test_a_delivery_that_is_lost_while_its_remainder_is_tried_comes_again(
     queue: RabbitQueue, topology: Topology, channel: AbstractChannel
 ) -> None:
@@ -306,9 +322,47 @@ async def has_work(queue: RabbitQueue, messages: int) -> bool:
     return (await queue.depths()).work == messages
 
 
-async def takes(publish: Coroutine[None, None, None]) -> bool:
+async def test_a_stop_that_is_cancelled_leaves_no_copy_beside_its_original(
+    amqp_url: str, topology: Topology, queue: RabbitQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the process has to stop while its breaker opens."""
+    copied, going_on = asyncio.Event(), asyncio.Event()
+    publish_copy = Settler.publish_copy
+
+    async def publish_slowly(*arguments: Any, **named: Any) -> None:
+        await publish_copy(*arguments, **named)
+        copied.set()
+        await going_on.wait()
+
+    async def consume_nothing() -> None:
+        async with queue.consume(prefetch=1):
+            await eventually(lambda: has_work(queue, 0))
+
+    monkeypatch.setattr(Settler, "publish_copy", publish_slowly)
+    await queue.publish(MESSAGE)
+    consuming = asyncio.create_task(consume_nothing())
+    await copied.wait()
+    consuming.cancel()
+    await asyncio.sleep(0)
+    going_on.set()
+    await asyncio.wait({consuming})
+    assert consuming.cancelled()
+    await queue.close()
+    next_process = RabbitQueue(amqp_url, topology, name=topology.prefix)
     try:
-        await publish
+        await eventually(lambda: has_work(next_process, 1))
+        async with next_process.consume(prefetch=2) as deliveries:
+            await settle_one(deliveries)
+            await eventually(lambda: has_work(next_process, 0))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(deliveries), 0.5)
+    finally:
+        await next_process.close()
+
+
+async def takes(asking: Coroutine[None, None, object]) -> bool:
+    try:
+        await asking
     except QueueUnavailableError:
         return False
     return True

@@ -80,7 +80,7 @@ async def test_what_cannot_be_settled_on_a_full_disk_is_settled_when_there_is_ro
             await asyncio.gather(*settling)
             others = await settle_all(deliveries, published)
         assert not {delivery.message_id for delivery in in_hand} & {delivery.message_id for delivery in others}
-        assert await queue.depths() == Depths(work=0, retry=0, suspects=0, poison=0, dead=10, uplinks=0)
+        assert await queue.depths() == Depths(work=0, retry=0, suspects=0, poison=0, dead=10)
 
 
 async def test_a_consumer_may_start_on_a_full_disk(small_disk: Path) -> None:

@@ -4,7 +4,7 @@ from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
 
 from common.queue.protocol import QueueMissingError
-from common.queue.rabbitmq.problems import QueueMismatchError
+from common.queue.rabbitmq.problems import QueueDeletedError, QueueMismatchError
 from common.queue.rabbitmq.topology import Topology
 
 
@@ -41,6 +41,12 @@ async def require(channel: AbstractChannel, topology: Topology) -> None:
 
 
 async def count_messages(channel: AbstractChannel, queue: str) -> int:
-    """Give the number of messages that are ready in ``queue``; for a stream, as it was some seconds ago."""
-    declared = await channel.declare_queue(queue, passive=True)
+    """Give the number of messages that are ready in ``queue``; for a stream, as it was some seconds ago.
+
+    Raises :class:`QueueDeletedError`.
+    """
+    try:
+        declared = await channel.declare_queue(queue, passive=True)
+    except ChannelNotFoundEntity as error:
+        raise QueueDeletedError(queue) from error
     return declared.declaration_result.message_count or 0

@@ -18,7 +18,7 @@ from common.queue.rabbitmq.dead_letters import StreamReader
 from common.queue.rabbitmq.declaring import count_consumers, count_messages, declare, is_untouched, require
 from common.queue.rabbitmq.link import Link
 from common.queue.rabbitmq.messages import encode_letter, encode_message
-from common.queue.rabbitmq.problems import StreamNotReadyError, answered_within
+from common.queue.rabbitmq.problems import QueueDeletedError, StreamNotReadyError, answered_within
 from common.queue.rabbitmq.publisher import Publisher
 from common.queue.rabbitmq.settling import Settler
 from common.queue.rabbitmq.timing import Timing
@@ -83,15 +83,35 @@ class RabbitQueue:
         try:
             yield consumer
         finally:
-            await consumer.stop()
+            stopping = asyncio.create_task(consumer.stop())
+            try:
+                await asyncio.shield(stopping)
+            except asyncio.CancelledError:  # a copy that is written, and its original not acknowledged, is a duplicate
+                await asyncio.wait({stopping})
+                raise
 
     async def count_consumers(self) -> int:
         """See the protocol."""
         async with self._spare_channel() as channel, answered_within(self._timing.answer_seconds, "counting consumers"):
             return await count_consumers(channel, self._topology.work)
 
+    async def count_waiting(self) -> int:
+        """See the protocol."""
+        async with self._spare_channel() as channel, answered_within(self._timing.answer_seconds, "counting messages"):
+            return await count_messages(channel, self._topology.work)
+
     async def depths(self) -> Depths:
-        """See the protocol; the stream's count is up to some seconds old."""
+        """See the protocol; the stream's count is up to some seconds old.
+
+        Who looks again and again brings back what was deleted: to some queues nobody may publish for days.
+        """
+        try:
+            return await self._count_all()
+        except QueueDeletedError as error:
+            await self._publisher.bring_back(error.queue)
+            raise
+
+    async def _count_all(self) -> Depths:
         async with self._spare_channel() as channel, answered_within(self._timing.answer_seconds, "counting messages"):
             return Depths(
                 work=await count_messages(channel, self._topology.work),

@@ -24,6 +24,14 @@ class QueueMismatchError(QueueUnavailableError):
         )
 
 
+class QueueDeletedError(QueueUnavailableError):
+    """Somebody deleted a queue of ours."""
+
+    def __init__(self, queue: str) -> None:
+        super().__init__(f"queue {queue!r} was deleted; it is declared anew soon")
+        self.queue = queue
+
+
 class StreamNotReadyError(QueueUnavailableError):
     """The stream is declared, but runs not yet, or not on the node that was asked."""
 

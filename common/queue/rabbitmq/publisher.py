@@ -11,7 +11,7 @@ from common import metrics
 from common.queue.protocol import QueueUnavailableError, UnroutableError
 from common.queue.rabbitmq.link import Link
 from common.queue.rabbitmq.messages import count_uplinks
-from common.queue.rabbitmq.problems import NoAnswerError, answered_within
+from common.queue.rabbitmq.problems import NoAnswerError, QueueDeletedError, answered_within
 from common.queue.rabbitmq.session import Prepare, Session
 from common.queue.rabbitmq.timing import Timing
 
@@ -59,12 +59,20 @@ class Publisher:
         """Return when all are confirmed; raises as :func:`publish_in_turns`."""
         await publish_in_turns(self.publish(message, queue) for message in messages)
 
+    async def bring_back(self, queue: str) -> None:
+        """Declare a queue anew that was found deleted, some time after that was first said.
+
+        Raises :class:`QueueUnavailableError` until then.
+        """
+        self._missing_since.setdefault(queue, asyncio.get_running_loop().time())
+        await self._declare_if_missing(await self._link.session(), queue)
+
     async def _confirm(self, session: Session, message: aio_pika.Message, queue: str) -> None:
         try:
             await session.channel.default_exchange.publish(message, queue, mandatory=True)
         except PublishError as error:
             self._missing_since[queue] = asyncio.get_running_loop().time()
-            raise UnroutableError(_missing(queue)) from error
+            raise UnroutableError(str(QueueDeletedError(queue))) from error
         except DeliveryError as error:
             raise QueueUnavailableError(f"RabbitMQ refused a message for {queue!r}: is it full?") from error
         except BaseException:
@@ -84,7 +92,7 @@ class Publisher:
         if queue not in self._missing_since:
             return
         if asyncio.get_running_loop().time() - self._missing_since[queue] < self._timing.pause_seconds:
-            raise UnroutableError(_missing(queue))
+            raise UnroutableError(str(QueueDeletedError(queue)))
         async with self._declaring, answered_within(self._timing.answer_seconds, "declaring the queues"):
             if queue in self._missing_since:
                 await self._prepare(session.channel)
@@ -98,7 +106,3 @@ async def publish_in_turns(publishing: Iterable[Awaitable[None]]) -> None:
         for result in await asyncio.gather(*turn, return_exceptions=True):
             if result is not None:
                 raise result
-
-
-def _missing(queue: str) -> str:
-    return f"queue {queue!r} was deleted; it is declared anew soon"

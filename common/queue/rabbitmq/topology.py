@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from common.queue.limits import DELIVERY_LIMIT
+from common.queue.limits import DELIVERY_LIMIT, refuse_unknown_step
 
 PRACTICALLY_UNLIMITED = 1_000_000_000
 """A delivery limit that is never reached: on 3.10 -1 drops a message at its first return, on 4.0 none means 20."""
@@ -71,8 +71,7 @@ class Topology:
 
     def retry(self, delay: timedelta) -> str:
         """Name of the queue that holds a message back for ``delay``; raises ValueError where there is no such step."""
-        if delay not in self.retry_steps:
-            raise ValueError(f"there is no retry step of {delay}; there are {', '.join(map(str, self.retry_steps))}")
+        refuse_unknown_step(delay, self.retry_steps)
         return f"{self.prefix}.retry.{name_delay(delay)}"
 
     @property

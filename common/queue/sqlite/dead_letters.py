@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from common.dead_letter import HISTORY_LENGTH, DeadLetter, Disposition, Mark, decode_entry, encode_entry
+from common.queue.sqlite.clock import NEVER_SET
 from common.queue.sqlite.limits import MEBIBYTE
 
 LETTER = "letter"
@@ -20,7 +21,7 @@ PAGE_BYTES = MEBIBYTE
 """Letters that are read into memory at a time; one that is larger comes alone."""
 
 PURGED_ENTRIES = 1_000
-"""Entries that are purged in one transaction."""
+"""Entries that are purged, or dated anew, in one transaction."""
 
 EARLIER_ENTRIES = 2 * HISTORY_LENGTH
 """Entries about one uplink that make its history: a letter and a mark for each death."""
@@ -129,6 +130,14 @@ class DeadLetterTable:
             EARLIER, {"uplink_id": uplink_id, "id": place, "oldest": oldest, "limit": EARLIER_ENTRIES}
         )
         return [body for (body,) in rows]
+
+    def date_anew(self, now: int) -> None:
+        """Take some of the entries that a clock dated which was never set for as old as the one that is."""
+        if now >= NEVER_SET:
+            self._connection.execute(
+                "UPDATE dead SET at = ? WHERE id IN (SELECT id FROM dead WHERE at < ? ORDER BY at LIMIT ?)",
+                (now, NEVER_SET, PURGED_ENTRIES),
+            )
 
     def purge(self, *, oldest: int) -> None:
         """Remove some of the entries from before ``oldest``, the oldest first."""

@@ -93,6 +93,10 @@ class SqliteQueue:
         """See the protocol: the lock lets nobody but this queue consume."""
         return len(self._consumers)
 
+    async def count_waiting(self) -> int:
+        """See the protocol."""
+        return (await self.depths()).work
+
     async def depths(self) -> Depths:
         """See the protocol."""
         return await self._writer.run(lambda store: store.count(read_clock(), is_held=self._lock.is_held()))

@@ -10,13 +10,13 @@ from typing import TypeAlias
 
 from common.queue.persisting import persist
 from common.queue.protocol import QueueUnavailableError, Remainder
-from common.queue.sqlite.clock import read_clock, to_milliseconds
+from common.queue.sqlite.clock import Horizon, read_clock, to_milliseconds
 from common.queue.sqlite.lock import ConsumerLock
 from common.queue.sqlite.settling import EncodedRemainder, encode_remainder
 from common.queue.sqlite.store import Store, TakenMessage
 from common.queue.sqlite.writer import Writer
 
-Settlement: TypeAlias = Callable[[Store], None]
+Job: TypeAlias = Callable[[Store], None]
 
 HOLDER_BITS = 62
 """A number that no other holder of this file has ever had, and that SQLite can store."""
@@ -42,10 +42,10 @@ class Holding:
         self._writer = writer
         self._lock = lock
         self._retry_steps = retry_steps
-        self._dead_letter_age = dead_letter_age
+        self._horizon = Horizon(dead_letter_age)
         self._holder = secrets.randbits(HOLDER_BITS)
-        self._settling: set[Settlement] = set()
-        self._owed: set[Settlement] = set()
+        self._settling: set[Job] = set()
+        self._owed: set[Job] = set()
 
     @property
     def is_over(self) -> bool:
@@ -99,29 +99,30 @@ class Holding:
         for settle in (*self._settling, *self._owed):
             settle(store)
 
-    async def _release(self, settlement: Settlement) -> None:
+    async def _release(self, job: Job) -> None:
         try:
-            await self._writer.run(settlement)
+            await self._writer.run(job)
         except (QueueUnavailableError, asyncio.CancelledError):  # the message must not stay in hand for ever
-            self._owed.add(settlement)
+            self._owed.add(job)
             raise
 
-    def _return(self, taken: Sequence[TakenMessage]) -> Settlement:
+    def _return(self, taken: Sequence[TakenMessage]) -> Job:
         row_ids = [message.id for message in taken]
         return partial(Store.hand_back, holder=self._holder, row_ids=row_ids, uncounted=True)
 
-    def _look(self, store: Store, *, owed: Sequence[Settlement], limit: int) -> Look:
+    def _look(self, store: Store, *, owed: Sequence[Job], limit: int) -> Look:
         self._lock.acquire()
         now = read_clock()
         for settle in owed:
             settle(store)
         store.take_from_others(self._holder)
         store.bring_forward(now + to_milliseconds(max(self._retry_steps)))
-        store.dead_letters.purge(oldest=now - to_milliseconds(self._dead_letter_age))
+        store.dead_letters.date_anew(now)
+        store.dead_letters.purge(oldest=self._horizon.read())
         taken = store.take(self._holder, limit=limit, now=now)
         due_at = store.next_due(now)
         return Look(taken, None if due_at is None else (due_at - now) / 1000)
 
-    def _discharge(self, owed: Sequence[Settlement], looking: asyncio.Future[Look]) -> None:
+    def _discharge(self, owed: Sequence[Job], looking: asyncio.Future[Look]) -> None:
         if not looking.cancelled() and looking.exception() is None:
             self._owed.difference_update(owed)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from common.dead_letter import DeadLetter
-from common.queue.limits import refuse_too_large
+from common.queue.limits import refuse_too_large, refuse_unknown_step
 from common.queue.protocol import Message, Remainder
 from common.queue.sqlite.clock import to_milliseconds
 from common.queue.sqlite.dead_letters import EncodedEntry, encode
@@ -72,6 +72,5 @@ def _create(message: Message, due_at: int) -> NewMessage:
 
 
 def _find_due(delay: timedelta, retry_steps: Collection[timedelta], now: int) -> int:
-    if delay not in retry_steps:
-        raise ValueError(f"there is no retry step of {delay}; there are {', '.join(map(str, retry_steps))}")
+    refuse_unknown_step(delay, retry_steps)
     return now + to_milliseconds(delay)

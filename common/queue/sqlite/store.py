@@ -79,8 +79,7 @@ COUNT = """
         (SELECT count(*) FROM message WHERE due_at > :now) - (SELECT count(*) FROM elsewhere WHERE due_at > :now),
         (SELECT count(*) FROM message WHERE due_at = -1) - (SELECT count(*) FROM elsewhere WHERE due_at = -1),
         (SELECT count(*) FROM poison),
-        (SELECT count(*) FROM dead),
-        (SELECT coalesce(sum(uplinks), 0) FROM message)
+        (SELECT count(*) FROM dead)
 """
 
 

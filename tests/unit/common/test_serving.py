@@ -182,6 +182,71 @@ async def test_a_head_that_is_too_large_is_refused_while_it_comes(port: int) -> 
     assert answer.startswith(b"HTTP/1.1 431")
 
 
+CHUNKED_HEAD = b"POST /uplink HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("start", [b"0\r\nX: ", b"2;x="], ids=["trailer", "chunk extension"])
+async def test_what_is_no_body_is_bounded_behind_the_head_as_in_it(port: int, start: bytes) -> None:
+    answer = await talk(port, CHUNKED_HEAD, start, *[b"x" * 10_000] * 100)
+    assert answer.startswith(b"HTTP/1.1 431")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+async def refuse(_: Scope, __: Receive, send: Send) -> None:
+    """Answer without a look at the body."""
+    await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.mark.parametrize(
+    "rest", [(b"0\r\nX: ", *[b"x" * 10_000] * 100), (b"no length\r\n",)], ids=["endless trailer", "no HTTP"]
+)
+async def test_a_bad_rest_behind_an_answer_ends_the_connection_without_a_second_one(rest: tuple[bytes, ...]) -> None:
+    async with serving(refuse) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(CHUNKED_HEAD)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 401")
+        writer.writelines(rest)
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+
+
+async def test_the_rest_of_a_body_behind_an_answer_is_dropped_and_the_next_request_answered() -> None:
+    async with serving(refuse) as port:
+        answer = await talk(port, REQUEST.replace(b": 2", b": 1000000") + b"\r\n", b"x" * 1_000_000, LAST_REQUEST)
+    assert answer.count(b"HTTP/1.1 401") == 2
+
+
+async def test_the_rest_of_a_body_behind_an_answer_has_as_much_time_as_the_next_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("common.serving.KEEP_ALIVE_SECONDS", 0.2)
+    async with serving(refuse) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(REQUEST.replace(b": 2", b": 1000000000") + b"\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+
+        async def drip() -> None:
+            while True:
+                writer.write(b"x")
+                await asyncio.sleep(0.05)
+
+        dripping = asyncio.create_task(drip())
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        dripping.cancel()
+        writer.close()
+
+
+async def test_a_path_that_is_too_long_to_be_read_is_refused(
+    port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_BYTES", 100_000)
+    start, rest = REQUEST.replace(b"/uplink", b"/uplink?" + b"a" * 66_000).split(b" HTTP", 1)
+    answer = await talk(port, start, b" HTTP" + rest + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 @pytest.mark.parametrize("split", [1, 60, 150, 1_000])
 async def test_a_wish_for_another_protocol_is_ignored_and_the_body_is_read(port: int, split: int) -> None:
     wish = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
@@ -425,6 +490,47 @@ async def test_a_connection_on_which_nothing_more_comes_is_closed(
     monkeypatch.setattr("common.serving.KEEP_ALIVE_SECONDS", 0.2)
     async with serving(served) as port:
         assert (await talk(port, REQUEST + b"\r\nab")).endswith(b"ab")
+
+
+LARGE = 20_000_000
+"""Bytes of an answer: far more than the system keeps for a reader."""
+
+
+async def answer_large(_: Scope, __: Receive, send: Send) -> None:
+    headers = [(b"content-length", b"%d" % LARGE)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"x" * LARGE})
+
+
+@pytest.mark.parametrize("requests", [REQUEST + b"\r\nab", (REQUEST + b"\r\nab") * 3, LAST_REQUEST])
+async def test_who_reads_no_answer_is_cut_off(requests: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.serving.KEEP_ALIVE_SECONDS", 0.2)
+    async with serving(answer_large, connections_limit=1) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000)
+        writer.write(requests)
+        await eventually(lambda: is_admitted(port))
+        writer.close()
+
+
+async def is_admitted(port: int) -> bool:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(LAST_REQUEST)
+    answer = await reader.read(12)
+    writer.close()
+    return answer == b"HTTP/1.1 200"
+
+
+async def test_who_reads_slowly_gets_the_whole_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.serving.KEEP_ALIVE_SECONDS", 0.2)
+    async with serving(answer_large) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000_000)
+        writer.write(REQUEST + b"\r\nab")
+        got = 0
+        while piece := await asyncio.wait_for(reader.read(1_000_000), 10):
+            got += len(piece)
+            await asyncio.sleep(0.03)
+        writer.close()
+    assert got > LARGE
 
 
 def test_a_port_in_use_is_named(unused_tcp_port: int) -> None:

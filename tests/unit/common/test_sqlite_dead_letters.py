@@ -83,6 +83,16 @@ def test_purging_removes_a_bounded_number_at_a_time_the_oldest_first(
     assert read(table) == [b"2", b"3", b"4"]
 
 
+def test_what_a_clock_dated_that_was_never_set_is_dated_anew_when_it_is(table: DeadLetterTable) -> None:
+    """Else a box without a battery would purge at noon what died as it booted, in 1970."""
+    table.add([letter("a")], 3 * DAY)
+    table.date_anew(3 * DAY)
+    assert read(table, oldest=NOON - DAY) == []
+    table.date_anew(NOON)
+    table.purge(oldest=NOON - DAY)
+    assert read(table, oldest=NOON - DAY) == [b"a"]
+
+
 def test_a_letter_comes_with_what_happened_to_its_uplink_before(table: DeadLetterTable) -> None:
     table.add([letter("a", body=b"1"), letter("b"), mark("a"), letter("a", body=b"2")], NOON)
     page = table.read_page(after=3, last=table.last(), oldest=0)

@@ -32,8 +32,9 @@ def test_acquiring_and_releasing_twice_does_nothing_more(queue: Path) -> None:
     lock.acquire()
     lock.acquire()
     lock.release()
-    lock.release()
     other.acquire()
+    lock.release()
+    assert lock.is_held(), "it is the other's"
     other.release()
 
 

@@ -71,7 +71,8 @@ def test_opening_a_file_that_is_there_writes_nothing(path: Path) -> None:
 
 def test_an_empty_file_becomes_a_queue(path: Path) -> None:
     path.touch()
-    connect(path, busy_seconds=1).close()
+    with closing(connect(path, busy_seconds=1)) as connection:
+        assert BookTable(connection).read() == Books(0, 0, 0, 0, 0, in_queue=0)
 
 
 def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(path: Path) -> None:

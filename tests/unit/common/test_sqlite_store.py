@@ -108,7 +108,7 @@ def test_a_settlement_of_another_files_message_changes_nothing(store: Store) -> 
     add(store, "a")
     (taken,) = do(store, Store.take, ME, limit=1, now=NOON)
     do(store, settle, replace(taken, message_id="of the old file"), Remainder(suspects=[message("b")], delivered=1))
-    assert store.count(NOON, is_held=False) == Depths(work=1, retry=0, suspects=0, poison=0, dead=0, uplinks=1)
+    assert store.count(NOON, is_held=False) == Depths(work=1, retry=0, suspects=0, poison=0, dead=0)
     assert store.books.read() == Books(accepted=1, replayed=0, delivered=0, set_aside=0, died=0, in_queue=1)
 
 
@@ -144,14 +144,14 @@ def test_counts_tell_what_waits_from_what_is_in_hand(store: Store) -> None:
     do(store, insert, message("due"), NOON)
     do(store, insert, message("later"), NOON + SECOND)
     take(store, limit=1)
-    assert store.count(NOON, is_held=True) == Depths(work=3, retry=1, suspects=0, poison=0, dead=0, uplinks=5)
+    assert store.count(NOON, is_held=True) == Depths(work=3, retry=1, suspects=0, poison=0, dead=0)
 
 
 def test_what_is_in_hand_waits_again_when_nobody_consumes(store: Store) -> None:
     """A stopped system's books are to balance before anybody starts it again."""
     add(store, "a", "b")
     take(store, limit=1)
-    assert store.count(NOON, is_held=False) == Depths(work=2, retry=0, suspects=0, poison=0, dead=0, uplinks=2)
+    assert store.count(NOON, is_held=False) == Depths(work=2, retry=0, suspects=0, poison=0, dead=0)
 
 
 def test_one_suspect_is_in_hand_at_a_time_beside_the_others(store: Store) -> None:
@@ -169,14 +169,14 @@ def test_suspects_are_counted_apart_while_they_wait(store: Store) -> None:
     for text in ("first", "second"):
         do(store, insert, message(text), SUSPECT)
     take(store)
-    assert count(store) == Depths(work=0, retry=0, suspects=1, poison=0, dead=0, uplinks=2)
-    assert store.count(NOON, is_held=False) == Depths(work=0, retry=0, suspects=2, poison=0, dead=0, uplinks=2)
+    assert count(store) == Depths(work=0, retry=0, suspects=1, poison=0, dead=0)
+    assert store.count(NOON, is_held=False) == Depths(work=0, retry=0, suspects=2, poison=0, dead=0)
 
 
 def test_counts_hold_when_the_clock_was_set_back_behind_what_is_in_hand(store: Store) -> None:
     do(store, insert, message("a"), NOON)
     take(store)
-    assert store.count(NOON - SECOND, is_held=True) == Depths(0, 0, 0, 0, 0, uplinks=1)
+    assert store.count(NOON - SECOND, is_held=True) == Depths(0, 0, 0, 0, 0)
 
 
 def test_a_message_that_came_back_too_often_counts_as_poison(store: Store) -> None:
@@ -206,7 +206,7 @@ def test_a_settlement_puts_all_that_remains_in_the_messages_place_at_once(store:
     later = Message(b"later", 1, attempt=2)
     remainder = Remainder([letter()], [message("suspect")], [(later, STEPS[0])], [message("back")], 1, 1)
     do(store, settle, taken, remainder, now=NOON)
-    assert count(store) == Depths(work=1, retry=1, suspects=1, poison=0, dead=1, uplinks=3)
+    assert count(store) == Depths(work=1, retry=1, suspects=1, poison=0, dead=1)
     assert store.books.read() == Books(accepted=6, replayed=0, delivered=1, set_aside=1, died=1, in_queue=3)
     assert take(store, now=NOON + STEPS[0] // timedelta(milliseconds=1)) == ["back", "suspect", "later"]
 

@@ -150,6 +150,7 @@ async def test_what_would_need_too_much_memory_is_refused_at_once(path: Path) ->
 async def test_one_that_is_larger_than_what_may_wait_is_taken_when_nothing_else_waits(path: Path) -> None:
     writer = Writer(path, Limits(waiting_bytes=1_000), name="test")
     await writer.run(add("a"), size=2_000)
+    assert await writer.run(count) == 1
     await close(writer)
 
 

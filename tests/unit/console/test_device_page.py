@@ -81,6 +81,15 @@ async def test_params_are_set_changed_added_and_removed_with_the_device(
     assert await read_params(api, device) == {"mode": "a", "offset": "2", "secret": "kept"}
 
 
+async def test_a_param_that_is_removed_and_added_again_in_one_save_is_there(
+    browser: Browser, api: Api, device: str, first: FirstStart
+) -> None:
+    ids = {param["key"]: param["id"] for param in await api.get(f"/device/{device}/params")}
+    status, _ = await save(browser, device, first, [(ids["mode"], "", "b"), ("", "mode", "a")])
+    assert status == 200
+    assert await read_params(api, device) == {"mode": "a", "on": "true", "secret": "kept"}
+
+
 async def test_what_is_wrong_is_said_at_each_param_and_nothing_is_saved_or_lost(
     browser: Browser, api: Api, device: str, first: FirstStart
 ) -> None:

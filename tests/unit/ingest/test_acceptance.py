@@ -1,4 +1,4 @@
-"""From a batch to a confirm: what shares a frame, what is bounded, and the gate."""
+"""From a batch to a confirm: what shares a frame, what is bounded, and what is refused."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,6 +11,7 @@ from common.metrics import REGISTRY
 from common.queue.protocol import MessageTooLargeError, QueueUnavailableError
 from common.reason import Reason
 from ingest import acceptance as module
+from ingest import depth
 from ingest.acceptance import Acceptance
 from ingest.refusal import RefusedError
 from ingest.request import UplinkBatch
@@ -195,15 +196,24 @@ async def test_waiting_requests_are_bounded(build: Build, queue: FakeQueue) -> N
     await acceptance.accept(build_batch())
 
 
-async def test_the_longer_the_queue_is_away_the_longer_is_the_wait_that_senders_are_told(queue: FakeQueue) -> None:
-    acceptance = Acceptance(queue, confirm_timeout=1, waiting_limit=10, queue_limit=0)
-    waits = []
-    for _ in range(3):
-        with pytest.raises(RefusedError) as refused:
-            acceptance.refuse_if_overloaded()
-        waits.append(int(refused.value.headers["Retry-After"]))
-        acceptance._closed_since -= 10
-    assert waits == [2, 11, 21]
+async def test_what_has_waited_as_long_as_a_confirm_may_take_is_refused_and_not_published(
+    build: Build, queue: FakeQueue
+) -> None:
+    acceptance = await build(confirm_timeout=30)
+    queue.hold()
+    accepting = []
+    for _ in range(module.PUBLISHES_IN_FLIGHT + 2):  # the last two wait for a publish
+        accepting.append(acceptance.accept(build_batch()))
+        for _ in range(3):
+            await asyncio.sleep(0)
+    *in_flight, late, in_time = accepting
+    acceptance._gatherer.waiting[0].since -= 31
+    queue.release()
+    with pytest.raises(RefusedError, match="too many requests are waiting"):
+        await late
+    await asyncio.gather(*in_flight, in_time)
+    assert [message.uplinks for message in queue.published] == [1] * (module.PUBLISHES_IN_FLIGHT + 1)
+    assert acceptance.closed_because is None
 
 
 async def test_too_many_requests_are_told_how_long_those_before_them_will_take(build: Build, queue: FakeQueue) -> None:
@@ -222,7 +232,7 @@ async def test_too_many_requests_are_told_how_long_those_before_them_will_take(b
 async def test_a_full_queue_is_refused_until_it_has_drained(
     build: Build, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "DEPTH_INTERVAL_SECONDS", 0.001)
+    monkeypatch.setattr(depth, "DEPTH_INTERVAL_SECONDS", 0.001)
     acceptance = await build(queue_limit=10)
 
     async def answers(expected: Reason | None) -> bool:

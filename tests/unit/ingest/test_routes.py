@@ -17,6 +17,7 @@ from ingest.acceptance import Acceptance
 from ingest.routes import IngestApp, Limits, UplinkEndpoint, create_app
 from tests.support.directories import StaticDirectory, build_directory, build_key
 from tests.support.queues import FakeQueue
+from tests.support.waiting import eventually
 from tests.support.whole_requests import WholeTransport
 
 AUTHORIZED = {"Authorization": "at-factory"}
@@ -326,6 +327,19 @@ async def test_a_key_over_its_rate_is_429_with_the_time_to_wait(client: httpx.As
     assert_refused(response, 429, "rate_exceeded")
     assert 1 <= int(response.headers["Retry-After"]) <= 30
     assert (await client.post("/uplink", json=UPLINK, headers=AUTHORIZED)).status_code == 202
+
+
+async def test_a_request_that_meets_an_absent_queue_takes_nothing_of_the_rate(
+    client: httpx.AsyncClient, acceptance: Acceptance, queue: FakeQueue
+) -> None:
+    """Else an obedient sender that tries again would be refused for it when the queue is back."""
+    queue.hold()
+    await client.post("/uplink", json=UPLINK, headers=AUTHORIZED)
+    slow = {"Authorization": "at-slow"}
+    assert [(await client.post("/uplink", json=UPLINK, headers=slow)).status_code for _ in range(5)] == [503] * 5
+    queue.release()
+    await eventually(lambda: acceptance.closed_because is None)
+    assert (await client.post("/uplink", json=UPLINK, headers=slow)).status_code == 202
 
 
 async def test_a_queue_that_refuses_is_503(client: httpx.AsyncClient, queue: FakeQueue) -> None:

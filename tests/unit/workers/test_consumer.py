@@ -6,6 +6,7 @@ import pytest
 
 from common.envelope import Envelope, encode_frame
 from common.ladder import Ladder
+from common.metrics import REGISTRY
 from common.queue.protocol import Message, MessageTooLargeError
 from common.reason import Reason
 from tests.support.queues import FakeDelivery, FakeQueue
@@ -74,7 +75,7 @@ class Running:
 
     def deliver_body(self, body: bytes, uplinks: int, **how: Any) -> FakeDelivery:
         delivery = FakeDelivery(Message(body, uplinks), **how)
-        self.queue.deliveries.put_nowait(delivery)
+        self.queue.deliver(delivery)
         return delivery
 
 
@@ -95,6 +96,13 @@ async def test_every_request_of_a_frame_is_processed_and_the_delivery_settled(ru
     delivery = running.deliver(batch(2), batch(3))
     await eventually(lambda: delivery.settled == ["settle"])
     assert [len(envelope.items) for envelope in running.process.seen] == [2, 3]
+
+
+async def test_the_uplinks_of_what_comes_again_are_counted_for_the_books(running: Running) -> None:
+    before = REGISTRY.get_sample_value("sluice_uplinks_redelivered_total") or 0
+    deliveries = [running.deliver(batch(2)), running.deliver(batch(3), count=2), running.deliver(batch(4), count=3)]
+    await eventually(lambda: all(delivery.settled for delivery in deliveries))
+    assert REGISTRY.get_sample_value("sluice_uplinks_redelivered_total") == before + 7
 
 
 async def test_a_probe_is_settled_and_nothing_else(running: Running) -> None:
@@ -150,8 +158,11 @@ async def test_a_bug_that_no_stage_caught_is_retried_and_the_delivery_settled(ru
     assert [message.uplinks for message, _ in delivery.remainder.later] == [2]
 
 
-async def test_uplinks_in_hand_are_bounded() -> None:
-    running = Running(uplinks_in_hand=10)
+@pytest.mark.parametrize("bound", ["uplinks", "bytes"])
+async def test_what_is_in_hand_is_bounded(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Running(uplinks_in_hand=10 if bound == "uplinks" else 1_000)
+    if bound == "bytes":
+        monkeypatch.setattr(module, "BYTES_IN_HAND", int(2.5 * len(encode_frame([batch(4)]))))
     running.process.may_finish.clear()
     deliveries = [running.deliver(batch(4)) for _ in range(10)]
     await eventually(lambda: len(running.process.seen) == 3)
@@ -207,6 +218,20 @@ async def test_what_is_not_finished_within_the_grace_stays_with_the_queue() -> N
     running.stopping.set()
     await running.task
     assert delivery.settled == []
+
+
+async def test_a_worker_that_is_cancelled_leaves_nothing_behind_that_goes_on() -> None:
+    """It shares a process with others, and the queue is about to be closed."""
+    running = Running()
+    running.process.may_finish.clear()
+    running.hurry = running.process.may_finish.set
+    delivery = running.deliver(batch(1))
+    await eventually(lambda: running.process.seen)
+    running.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running.task
+    assert delivery.settled == ["settle"]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_nothing_is_taken_while_the_downstream_is_away(running: Running) -> None:

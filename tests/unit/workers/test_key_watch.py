@@ -1,4 +1,5 @@
 from common.envelope import Envelope
+from common.metrics import REGISTRY
 from common.reason import Reason
 from tests.support.uplinks import build_envelope
 from workers.key_watch import ADMITTED_PER_SECOND, HELD_FROM, RELEASED_BELOW, WINDOW, KeyWatch
@@ -69,8 +70,10 @@ def test_a_key_whose_map_was_mended_is_released() -> None:
     watch, _ = build_held()
     watch.note(KEY, [Delivered(UPLINK)] * (WINDOW - RELEASED_BELOW))
     assert watch.held == [KEY]
+    assert REGISTRY.get_sample_value("sluice_keys_held_back") == 1
     watch.note(KEY, [Delivered(UPLINK)])
     assert watch.held == []
+    assert REGISTRY.get_sample_value("sluice_keys_held_back") == 0
 
 
 def test_what_is_tried_again_has_not_ended() -> None:

@@ -1,3 +1,4 @@
+from common.metrics import REGISTRY
 from workers.refusals import WAIT, Refusals
 
 CREDENTIALS = ("n-1", "at-1")
@@ -39,8 +40,10 @@ def test_a_key_that_is_accepted_again_is_no_longer_held_with_any_credentials() -
     refusals = Refusals(Clock())
     refusals.add(CREDENTIALS, "factory")
     refusals.add(MENDED, "other")
+    assert REGISTRY.get_sample_value("sluice_keys_refused") == 2
     refusals.lift(MENDED_AGAIN, "factory")
     assert refusals.keys == ["other"]
+    assert REGISTRY.get_sample_value("sluice_keys_refused") == 1
     assert not refusals.hold(CREDENTIALS)
 
 
