@@ -32,6 +32,7 @@ from rich.progress import track
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from common.settings import Settings
 from registry.database_url import create_database
 from registry.entries import NewConnector, NewKey, NewNetwork, SerialNumber
 from registry.ids import create_ids
@@ -164,7 +165,7 @@ def start_system(stack: ExitStack, folder: Path, database: str, devices: int) ->
 
 async def fill(folder: Path, url: SecretStr | None, secret: SecretStr, devices: int) -> Fleet:
     """Create networks, connectors and keys as a profile would, and the devices past the API: it would take an hour."""
-    async with Registry(folder, port=0, database=url, secret_key=secret) as registry:
+    async with Registry(Settings(data=folder, database=url, secret_key=secret)) as registry:
         assert registry.first_start is not None
         profile_id = registry.first_start.profile_id
         rule = SerialNumber(mask="FF-FF-FF-FF-FF-FF-FF-FF", case="upper")

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cli.run import Running
 from common.curl import make_sample, write_send_curl
+from common.settings import Settings
 from registry.entries import KeyEntry, NetworkEntry, NewDevice, NewKey
 
 LANDING_SECONDS = 30.0
@@ -77,12 +78,17 @@ async def show_demo(running: Running) -> None:
     landings = [await demo.send(sample, keys[sample.key]) for sample in SAMPLES]
     console = Console(highlight=False)
     console.print(tabulate(landings))
-    console.print(f"\nIt runs until Ctrl-C, and keeps everything in {running.settings.data}/. Try it:\n")
-    url = f"http://127.0.0.1:{running.settings.ingest_port}"
-    console.print(Text(write_send_curl(url, keys[PLAIN_KEY].token, make_sample(SERIALS[0]))), soft_wrap=True)
-    console.print(
-        f"\nThe console, for whoever has the profile's token: http://127.0.0.1:{running.settings.console_port}/"
-    )
+    console.print(Text(write_invitation(running.settings, keys[PLAIN_KEY].token)), soft_wrap=True)
+
+
+def write_invitation(settings: Settings, token: SecretStr) -> str:
+    """Say where everything is, and how to send a further uplink."""
+    return f"""
+It runs until Ctrl-C, and keeps everything in {settings.data}/. Try it:
+
+{write_send_curl(settings.url_of(settings.ingest_port), token, make_sample(SERIALS[0]))}
+
+The console, for whoever has the profile's token: {settings.url_of(settings.console_port)}/"""
 
 
 class Demo:

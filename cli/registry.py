@@ -1,7 +1,5 @@
 """``sluice registry``: the registry as a process of its own."""
 
-from datetime import timedelta
-
 from cyclopts import App
 
 from cli.deployment import SettingsFlags
@@ -9,10 +7,8 @@ from cli.events import open_settings_events
 from cli.lazy import LazyCommand, add_lazily
 from cli.process import run_until_stopped
 from cli.starting import START_ERRORS, start
-from common.events.engine import NO_EVENTS, Events
 from common.settings import Settings
 from registry.database import DatabaseUnusableError
-from registry.parsers.model import ParserLimits
 from registry.secret_key import SecretKeyError
 from registry.service import Registry
 
@@ -48,25 +44,10 @@ async def run_registry(settings: Settings) -> None:
     """
     async with (
         open_settings_events(settings, "registry") as events,
-        create_registry(settings, events) as registry,
+        Registry(settings, events) as registry,
     ):
         tell_profile_token(settings, registry)
         await run_until_stopped(settings, None, [registry], events)
-
-
-def create_registry(settings: Settings, events: Events = NO_EVENTS) -> Registry:
-    """Give the registry that the settings describe; to be opened with ``async with``."""
-    return Registry(
-        settings.data,
-        port=settings.registry_port,
-        database=settings.database,
-        secret_key=settings.secret_key,
-        directory_token=settings.directory_token,
-        profile_token=settings.profile_token,
-        retention=timedelta(days=settings.data_retention_days) or None,
-        parsers=ParserLimits(settings.parser_processes, settings.parser_seconds, settings.parser_memory),
-        events=events,
-    )
 
 
 def tell_profile_token(settings: Settings, registry: Registry) -> None:

@@ -53,7 +53,7 @@ class RegistryDirectory:
         """Read the registry now; keeps the last good copy when that fails."""
         try:
             document = await self._registry.directory.read()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:  # a server that refuses the connection is an OSError
             if self._degraded is None:
                 log.warning("directory.refused", why=type(error).__name__)
             self._degraded = f"the registry's database cannot be read: {type(error).__name__}"

@@ -7,7 +7,6 @@ from cyclopts import Parameter
 from pydantic import SecretStr
 
 from cli.deployment import SettingsFlags
-from cli.registry import create_registry
 from cli.terminal import CommandError, fail
 from common.logs import configure_logs
 from common.settings import Settings
@@ -15,6 +14,7 @@ from registry.database import DatabaseUnusableError
 from registry.database_url import create_database
 from registry.entries import ProfileEntry
 from registry.secret_key import SecretKeyError
+from registry.service import Registry
 
 
 async def renew_token(
@@ -48,7 +48,7 @@ async def _renew(settings: Settings, called: str | None) -> tuple[ProfileEntry, 
             f"there is no registry's database in {settings.data}: run this where the registry runs, with the same "
             "SLUICE_DATA or SLUICE_DATABASE"
         )
-    async with create_registry(settings) as registry:
+    async with Registry(settings) as registry:
         profile = _choose(await registry.profiles.list_all(), called)
         return profile, await registry.profiles.renew_token(profile, profile.id)
 

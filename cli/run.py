@@ -11,7 +11,7 @@ from cli.directory import open_directory
 from cli.events import open_settings_events
 from cli.process import run_until_stopped
 from cli.queue import open_settings_queue
-from cli.registry import create_registry, tell_profile_token
+from cli.registry import tell_profile_token
 from cli.registry_directory import RegistryDirectory
 from common.queue.protocol import Queue
 from common.role import Role
@@ -46,7 +46,7 @@ async def run_with_registry(settings: Settings, meanwhile: Meanwhile | None = No
     """
     async with (
         open_settings_events(settings, "run") as events,
-        create_registry(settings, events) as registry,
+        Registry(settings, events) as registry,
         open_settings_queue(settings, "run") as queue,
     ):
         directory = await RegistryDirectory.open(registry, f"http://registry:{settings.registry_port}")

@@ -11,7 +11,7 @@ from common.settings import Settings
 
 
 def run(*, demo: Switch = False, settings: SettingsFlags = None) -> int:
-    """Run everything in one process: ingest, worker, and the registry on storage of its own.
+    """Run everything in one process: ingest, worker, console, and the registry on storage of its own.
 
     Where the directory's file exists, or is the URL of a registry, it is used instead of one in this process, and its
     downstream is posted to.

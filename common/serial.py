@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple, NewType
 Serial = NewType("Serial", str)
 """A serial as its network stores it: only :meth:`SerialRule.normalise` makes one."""
 
+_VISUAL = "-"
+
 PATH_SEGMENTS = frozenset({".", ".."})
 """A client or a server on the way takes these out of a path, and the request would go elsewhere."""
 
@@ -21,6 +23,16 @@ class SerialMalformedError(ValueError):
     def __init__(self, serial: str, problem: str, form: str) -> None:
         quoted = serial if len(serial) <= QUOTED_CHARACTERS else f"{serial[:QUOTED_CHARACTERS]}…"
         super().__init__(f"serial {quoted!r} {problem}; the form is {form}")
+
+
+def check_format(text: str) -> str:
+    """Give the format of a network's serials. Raises ValueError where there can be no such serial."""
+    bare = text.replace(_VISUAL, "")
+    if text and not bare:
+        raise ValueError("has only hyphens, which are not stored, so no serial fits; write as in FF-FF-FF-FF")
+    if bare in PATH_SEGMENTS:
+        raise ValueError("is a step in a path, which no serial may be; write as in FF-FF-FF-FF")
+    return text
 
 
 class _Slot(NamedTuple):
@@ -37,8 +49,6 @@ _KEYWORDS = {
     "0": _Slot(frozenset(string.digits), "a digit", "0"),
     "P": _Slot(frozenset(string.ascii_letters + string.digits), "a letter or digit", "0"),
 }
-
-_VISUAL = "-"
 
 
 @dataclass(frozen=True)
@@ -65,18 +75,11 @@ class SerialRule:
             if problem is not None:
                 raise SerialMalformedError(serial, problem, self.format)
             serial = bare
-        match self.force_case:
-            case "upper":
-                serial = serial.upper()
-            case "lower":
-                serial = serial.lower()
-            case None:
-                pass
-        return Serial(serial)
+        return self._force(serial)
 
     def build_example(self) -> Serial:
-        """Give a serial of this form that is hardly the one of a device."""
-        return self.normalise("".join(slot.example for slot in self._slots) or "EXAMPLE")
+        """Give a serial of this form that is hardly the one of a device; never raises, whatever the form."""
+        return self._force("".join(slot.example for slot in self._slots) if self.format else "EXAMPLE")
 
     @cached_property
     def literals(self) -> str:
@@ -86,6 +89,16 @@ class SerialRule:
     @cached_property
     def _slots(self) -> list[_Slot]:
         return [_compile(character) for character in self.format or "" if character != _VISUAL]
+
+    def _force(self, serial: str) -> Serial:
+        match self.force_case:
+            case "upper":
+                serial = serial.upper()
+            case "lower":
+                serial = serial.lower()
+            case None:
+                pass
+        return Serial(serial)
 
     def _find_misfit(self, bare: str) -> str | None:
         slots = self._slots

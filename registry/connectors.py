@@ -130,7 +130,7 @@ class Connectors:
     async def list_shares(self, profile_id: str, connector_id: str) -> list[dict[str, str]]:
         """Give the profiles that may use a connector of this one. Raises RefusedError (404, 403)."""
         async with self._database.reading() as connection:
-            await CONNECTOR_SHARING.check_owner(connection, profile_id, connector_id)
+            await CONNECTOR_SHARING.check_owner(connection, profile_id, connector_id, lock=False)
             return await CONNECTOR_SHARING.list_profiles(connection, connector_id)
 
 
@@ -146,19 +146,16 @@ async def add_connector(connection: AsyncConnection, profile_id: str, new: NewCo
 
 
 async def check_connector(connection: AsyncConnection, profile_id: str, connector_id: str, network_id: str) -> None:
-    """Check that this profile may use the connector with this network.
+    """Check that this profile may use the connector with this network; its owner waits until the transaction ends.
 
     Raises :class:`registry.refusal.RefusedError` (404, 400).
     """
-    query = (
-        select(CONNECTOR_NETWORKS.c.network_id)
-        .join(CONNECTORS)
-        .where(CONNECTORS.c.id == connector_id, CONNECTOR_SHARING.usable_by(profile_id))
-    )
-    allowed = (await connection.execute(query)).scalars().all()
-    if not allowed:
+    usable = select(CONNECTORS.c.id).where(CONNECTORS.c.id == connector_id, CONNECTOR_SHARING.usable_by(profile_id))
+    if (await connection.execute(usable.with_for_update(read=True, key_share=True))).first() is None:
         raise not_found("Connector")
-    if network_id not in allowed:
+    # A statement of its own, which sees what the owner has changed while the first one waited.
+    allowed = select(CONNECTOR_NETWORKS.c.network_id).where(CONNECTOR_NETWORKS.c.connector_id == connector_id)
+    if network_id not in (await connection.execute(allowed)).scalars().all():
         raise invalid("connector: it does not allow this network; take one that does, or add the network to it")
 
 

@@ -1,6 +1,7 @@
 """Reading a device's data."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -103,7 +104,9 @@ def _spell(value: str) -> list[str]:
     spellings = [orjson.dumps(value).decode()]
     number = read_number(value)
     if number is not None:
-        spellings += [orjson.dumps(number).decode(), orjson.dumps(float(number)).decode()]
+        spellings.append(orjson.dumps(float(number)).decode())
+        with suppress(orjson.JSONEncodeError):  # an integer beyond 64 bits, which was read as a float
+            spellings.append(orjson.dumps(number).decode())
     return [*spellings, value] if value in {"true", "false"} else spellings
 
 

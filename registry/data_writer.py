@@ -18,7 +18,6 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-import structlog
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -42,8 +41,6 @@ REMEMBERED = timedelta(days=7)
 
 FORGETTING_SLICE = timedelta(minutes=1)
 """How much is forgotten in one transaction, so that no post waits for it."""
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +80,6 @@ class DataWriter:
         self._records = RowInsert(RECORDS)
         metrics.STORE_WAITING.set_function(lambda: self._waiting_rows)
         self._storing: asyncio.Task[None] | None = None
-        self.unavailable: str | None = None
-        """Why the last transaction could not be committed, or None."""
 
     def store(self, post: DevicePost) -> asyncio.Future[int]:
         """Give what is done when the post is durably stored: the number of records, 0 when it had been stored before.
@@ -140,10 +135,8 @@ class DataWriter:
         try:
             with metrics.STORE_SECONDS.time():
                 outcomes = await self._commit([waiting.post for waiting in together])
-            self._note_availability(None)
         except Exception as error:  # noqa: BLE001 - it reaches whoever posted, whose answer and log it becomes
             if is_passing(error):  # the disk is full, another process holds the lock, the server is away
-                self._note_availability(error)
                 outcomes = [unavailable("The registry cannot store records at the moment")] * len(together)
             elif len(together) > 1:  # one of the posts is at fault: alone, each finds out whether it is
                 for waiting in together:
@@ -168,12 +161,6 @@ class DataWriter:
             return denied()
         except Exception as another:  # noqa: BLE001 - as above
             return unavailable("The registry cannot store records at the moment") if is_passing(another) else another
-
-    def _note_availability(self, error: Exception | None) -> None:
-        why = None if error is None else f"cannot store records: {type(error).__name__}"
-        if why != self.unavailable:
-            log.warning("database.failed" if why else "database.recovered", why=why, exc_info=error)
-        self.unavailable = why
 
     async def _commit(self, posts: Sequence[DevicePost]) -> list[_Outcome]:
         async with self._database.writing() as connection:

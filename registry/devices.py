@@ -1,7 +1,7 @@
 """Devices: found by their serial, written to and read by their token."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from registry.parsers.model import ParserKind
 from registry.refusal import conflict, denied, invalid, not_found
 from registry.revision import advance_devices
 from registry.rows import read_details
-from registry.schema import DEVICE_PARAMS, DEVICE_TOKENS, DEVICES, NETWORK_SHARES, SERIAL_CHARACTERS
+from registry.schema import DEVICE_PARAMS, DEVICE_TOKENS, DEVICES, NETWORK_SHARES, RECORDS, SERIAL_CHARACTERS
 from registry.sealing import Sealer
 from registry.sightings import Sightings
 from registry.tokens import create_device_token
@@ -79,7 +79,7 @@ class Devices:
             values = {**_name_columns(new), "id": device.id, "profile_id": profile_id, "serial": serial}
             try:
                 await connection.execute(insert(DEVICES).values(values))
-            except IntegrityError:  # what it refers to was found in this transaction, so it can only be the serial
+            except IntegrityError:  # what it refers to stays until this transaction ends, so it can only be the serial
                 raise _taken(serial) from None
             await add_params(connection, device.id, new.configuration_params)
             return device, (await self._add_token(connection, device.id, FIRST_TOKEN, "full")).token
@@ -101,7 +101,10 @@ class Devices:
         await self._parsers.check(ParserKind.DEVICE, changes)
         values = {**_name_columns(changes), "updated_at": datetime.now(UTC)}
         async with self._database.writing() as connection:
-            device = await self._find(connection, profile_id, device_id)
+            device = await self._find(connection, profile_id, device_id, lock=True)
+            # What stays as it is need not be possible any more: a share may have ended, a rule may be another.
+            stored = {**asdict(device), **device.details}
+            values = {name: value for name, value in values.items() if value != stored[name]}
             if not values.keys().isdisjoint(_OWN_NAMES.values()):
                 values |= await _check_place(connection, device, values)
             try:
@@ -118,16 +121,19 @@ class Devices:
         """Remove a device of this profile with its tokens, its params and its data. Raises RefusedError (404).
 
         Its tokens go first, and then its data bit by bit, so that nobody waits long. When the registry dies in
-        between, what is left of the device is removed by removing it again.
+        between, what is left of the device is removed by removing it again. Another registry may know a token for a
+        while, so that a few records may have come meanwhile; whoever posts at the very end waits, and is denied.
         """
         async with self._database.writing() as connection:
-            await self._find(connection, profile_id, device_id)
+            await self._find(connection, profile_id, device_id, lock=True)
             await connection.execute(delete(DEVICE_TOKENS).where(DEVICE_TOKENS.c.device_id == device_id))
             await advance_devices(connection)
         self._known.forget()
         await DataRemover(self._database).remove_all(device_id)
         async with self._database.writing() as connection:
-            await connection.execute(delete(DEVICE_PARAMS).where(DEVICE_PARAMS.c.device_id == device_id))
+            await connection.execute(select(DEVICES.c.id).where(DEVICES.c.id == device_id).with_for_update())
+            for table in (RECORDS, DEVICE_TOKENS, DEVICE_PARAMS):
+                await connection.execute(delete(table).where(table.c.device_id == device_id))
             await connection.execute(delete(DEVICES).where(DEVICES.c.id == device_id))
 
     # Tokens
@@ -178,7 +184,7 @@ class Devices:
     async def add_token(self, profile_id: str, new: NewDeviceToken) -> TokenEntry:
         """Give a device of this profile a further token. Raises RefusedError (404)."""
         async with self._database.writing() as connection:
-            await self._find(connection, profile_id, new.device)
+            await self._find(connection, profile_id, new.device, lock=True)
             return await self._add_token(connection, new.device, new.name, new.permission)
 
     async def list_tokens(self, profile_id: str, device_id: str, listing: Listing = EVERYTHING) -> list[TokenEntry]:
@@ -216,9 +222,13 @@ class Devices:
         )
         return token
 
-    async def _find(self, connection: AsyncConnection, profile_id: str, device_id: str) -> DeviceEntry:
+    async def _find(
+        self, connection: AsyncConnection, profile_id: str, device_id: str, *, lock: bool = False
+    ) -> DeviceEntry:
         query = select(*_list_columns(with_parser=True))
         query = query.where(DEVICES.c.id == device_id, DEVICES.c.profile_id == profile_id)
+        if lock:
+            query = query.with_for_update()
         row = (await connection.execute(query)).one_or_none()
         if row is None:
             raise not_found("Device")

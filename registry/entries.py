@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
-from common.serial import SerialRule
+from common.serial import SerialRule, check_format
 from registry.device_parameters import DeviceParameters
 from registry.form import MOST_NETWORKS, Expiry, Form, Link, Name, Params, Parser, Permission, Tags, Text
 from registry.ids import Id
@@ -22,7 +22,7 @@ Networks: TypeAlias = Annotated[list[Id], Field(min_length=1, max_length=MOST_NE
 class SerialNumber(Form):
     """How a network writes its serials, and how people are asked for one."""
 
-    mask: Annotated[str, StringConstraints(max_length=100)] | None = None
+    mask: Annotated[str, StringConstraints(max_length=100), AfterValidator(check_format)] | None = None
     case: Literal["upper", "lower", "none"] | None = None
     label: Name | None = None
     image: Link | None = None

@@ -13,13 +13,13 @@ from registry.sightings import Sightings
 
 
 class Intake:
-    """Takes posts. ``decode``, for devices that have a parser, may be replaced before the first one comes."""
+    """Takes posts. ``decode`` is for devices that have a parser."""
 
-    def __init__(self, writer: DataWriter, sightings: Sightings, presence: ParserPresence) -> None:
+    def __init__(self, writer: DataWriter, sightings: Sightings, presence: ParserPresence, decode: Decode) -> None:
         self._writer = writer
         self._sightings = sightings
         self._presence = presence
-        self.decode: Decode = pass_through
+        self._decode = decode
 
     async def take(self, device: DeviceEntry, payload: Payload, uplink_ids: Sequence[str] = ()) -> int:
         """Return when the post is durably stored, with the number of records: 0 when it had been stored before.
@@ -36,7 +36,7 @@ class Intake:
         """
         if not device.active:
             raise RefusedError(403, "The device is not active")
-        decode = self.decode if await self._presence.concerns(device) else pass_through
+        decode = self._decode if await self._presence.concerns(device) else pass_through
         return DevicePost(device.id, await decode(device, payload, uplink_ids), uplink_ids)
 
     def store(self, post: DevicePost) -> asyncio.Future[int]:

@@ -165,5 +165,5 @@ async def _choose_network(connection: AsyncConnection, profile_id: str, network_
     if network_id is not None:
         return (await find_network(connection, profile_id, network_id)).id
     usable = select(NETWORKS.c.id).where(NETWORK_SHARING.usable_by(profile_id)).limit(2)
-    networks = (await connection.execute(usable)).scalars().all()
+    networks = (await connection.execute(usable.with_for_update(read=True, key_share=True))).scalars().all()
     return networks[0] if len(networks) == 1 else None

@@ -123,9 +123,9 @@ def _filter(table: Table, name: str, wanted: str) -> ColumnElement[bool]:
 
 
 def _match_name(column: ColumnElement[str], wanted: str) -> ColumnElement[bool]:
-    """Compare without regard to case; ``*`` stands for anything."""
-    pattern = wanted.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
-    return func.lower(column).like(pattern, escape="\\")
+    """Compare without regard to case, as the database folds it; ``*`` stands for anything."""
+    pattern = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
+    return func.lower(column).like(func.lower(pattern), escape="\\")
 
 
 def _filter_tag(table: Table, key: str | None, value: str | None) -> ColumnElement[bool]:

@@ -60,11 +60,11 @@ class ParserRoutes:
         ]
 
     async def _test(self, request: Request) -> Response:
-        await self._caller.profile(request)
+        profile = await self._caller.profile(request)
         trial = await read_document(request, ParserTrial, TRIAL_BYTES)
-        return answer(_write_outcome(await self._run(trial)))
+        return answer(_write_outcome(await self._run(trial, profile.id)))
 
-    async def _run(self, trial: ParserTrial) -> ParserOutcome:
+    async def _run(self, trial: ParserTrial, profile: str) -> ParserOutcome:
         device = trial.device
         described = {
             "id": device.id,
@@ -74,7 +74,9 @@ class ParserRoutes:
         parser = read_parser(trial.kind, trial.payload_decoder)
         async with self._turn:
             try:
-                return await self._pool.run([parser], trial.payload, raw_payload=trial.payload, device=described)
+                return await self._pool.run(
+                    [parser], trial.payload, raw_payload=trial.payload, device=described, profile=profile
+                )
             except ParsersUnavailableError as error:
                 raise unavailable(str(error)) from None
 

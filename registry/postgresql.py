@@ -1,7 +1,6 @@
 """The registry's database on a PostgreSQL server, which several registries may share."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 from sqlalchemy import URL, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -45,18 +44,12 @@ class PostgresqlDatabase(Database):
         """Yes, or opening it says that it does not."""
         return True
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection to read from; each statement sees what is committed when it begins."""
-        async with self._reading.connect() as connection:
-            yield connection
-
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection in a transaction, which is committed at the end, or rolled back by an exception."""
-        async with self._engine.begin() as connection:
-            yield connection
-
     async def exclude_others(self, connection: AsyncConnection) -> None:
         """Have every other process that calls this wait until the transaction has ended."""
         await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+    def _connect(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return self._reading.connect()
+
+    def _begin(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return self._engine.begin()

@@ -2,15 +2,14 @@
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 from typing import Self
 
-from pydantic import SecretStr
 from sqlalchemy import select
 from starlette.types import ASGIApp
 
 from common.events.engine import NO_EVENTS, Events
 from common.health import Health, create_health_routes
+from common.settings import Settings
 from registry.app import create_app
 from registry.bulk import Bulk
 from registry.bulk_routes import BulkRoutes
@@ -55,61 +54,50 @@ from registry.upkeep import Upkeep
 class Registry:
     """``sluice registry``, and the same in one process with the other roles.
 
-    It is open inside ``async with``, which has to outlast :meth:`run` and the HTTP server. ``data`` is a folder, made
-    where it is missing; it holds the database, unless ``database`` is the URL of another. ``secret_key`` is what tokens
-    are kept under; without it a file in the folder holds one. Making one raises
-    :class:`registry.database.DatabaseUnusableError`, :class:`registry.secret_key.SecretKeyError` and OSError.
-
-    ``directory_token`` is what the directory is served under. ``profile_token`` becomes the token of the first profile.
-    ``retention`` is how long data is kept; None: for ever. ``parsers`` is what payload parsers may take.
-    ``events`` is where their console lines go.
+    It is open inside ``async with``, which has to outlast :meth:`run` and the HTTP server. The data folder is made
+    where it is missing. Making one raises :class:`registry.database.DatabaseUnusableError`,
+    :class:`registry.secret_key.SecretKeyError` and OSError. ``events`` is where the console lines of parsers go.
 
     The parts may be used in place of HTTP: :attr:`profiles`, :attr:`networks`, :attr:`connectors`, :attr:`devices`,
     :attr:`params`, :attr:`keys`, which raise :class:`registry.refusal.RefusedError`, and :attr:`directory`.
     :attr:`intake` is how data comes in, and where payload parsers run.
     """
 
-    def __init__(
-        self,
-        data: Path,
-        *,
-        port: int,
-        database: SecretStr | None = None,
-        secret_key: SecretStr | None = None,
-        directory_token: SecretStr | None = None,
-        profile_token: SecretStr | None = None,
-        retention: timedelta | None = None,
-        parsers: ParserLimits | None = None,
-        events: Events = NO_EVENTS,
-    ) -> None:
-        data.mkdir(parents=True, exist_ok=True)
-        self._database = create_database(database, data)
-        self._sealer = Sealer(
-            load_secret_key(data, secret_key, database_exists=self._database.exists, shared=self._database.shared)
+    def __init__(self, settings: Settings, events: Events = NO_EVENTS) -> None:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        self._database = create_database(settings.database, settings.data)
+        secret_key = load_secret_key(
+            settings.data, settings.secret_key, database_exists=self._database.exists, shared=self._database.shared
         )
+        self._sealer = Sealer(secret_key)
         self._writer = DataWriter(self._database)
         self._sightings = Sightings(self._database)
         self._remover = DataRemover(self._database)
+        retention = timedelta(days=settings.data_retention_days) or None
         self._upkeep = Upkeep(self._writer, self._sightings, self._remover, retention)
         self.profiles = Profiles(self._database, self._sealer)
-        self._parsers = ParserPool(parsers or ParserLimits())
+        limits = ParserLimits(settings.parser_processes, settings.parser_seconds, settings.parser_memory)
+        self._parsers = ParserPool(limits)
         presence, check = ParserPresence(self._database), ParserCheck(self._parsers)
         self.networks = Networks(self._database, self._sealer, presence, check)
         self.connectors = Connectors(self._database, presence, check)
         self.devices = Devices(self._database, self._sealer, self._sightings, check)
         self.params = DeviceParams(self._database)
         self.keys = Keys(self._database, self._sealer)
-        self.intake = Intake(self._writer, self._sightings, presence)
-        self.intake.decode = ParserDecoder(self._database, self._parsers, events)
+        decode = ParserDecoder(self._database, self._parsers, events)
+        self.intake = Intake(self._writer, self._sightings, presence, decode)
         self.directory = DirectoryDocuments(self._database, self.networks, self.keys)
-        self._profile_token = profile_token
+        self._profile_token = settings.profile_token
         self.first_start: FirstStart | None = None
         """What was created because the registry was empty; None in a later life."""
-        self.port = port
+        self.port = settings.registry_port
         self.health = Health("registry", self._degraded)
         self.operations = self._list_operations()
         """What its API offers, for whoever describes it."""
-        routes = [*DirectoryRoutes(self.directory, directory_token).routes, *create_health_routes(self.health)]
+        routes = [
+            *DirectoryRoutes(self.directory, settings.directory_token).routes,
+            *create_health_routes(self.health),
+        ]
         self.app: ASGIApp = create_app(self.operations, routes)
 
     async def __aenter__(self) -> Self:
@@ -171,4 +159,4 @@ class Registry:
             ) from None
 
     def _degraded(self) -> list[str]:
-        return [] if self._writer.unavailable is None else [f"database: {self._writer.unavailable}"]
+        return [] if self._database.unavailable is None else [f"database: {self._database.unavailable}"]

@@ -26,12 +26,16 @@ class Sharing:
         shared = exists().where(self._shared_id == self.table.c.id, self.shares.c.profile_id == profile_id)
         return or_(self.table.c.profile_id == profile_id, self.table.c.public, shared)
 
-    async def check_owner(self, connection: AsyncConnection, profile_id: str, row_id: str) -> None:
-        """Check that the profile may change this row.
+    async def check_owner(
+        self, connection: AsyncConnection, profile_id: str, row_id: str, *, lock: bool = True
+    ) -> None:
+        """Check that the profile may change this row, and have whoever else uses it wait until the transaction ends.
 
         Raises :class:`registry.refusal.RefusedError`: 404 for one that it may not even see, 403 for another's.
         """
         query = select(self.table.c.profile_id).where(self.table.c.id == row_id, self.usable_by(profile_id))
+        if lock:
+            query = query.with_for_update()
         owner_id = (await connection.execute(query)).scalar_one_or_none()
         if owner_id is None:
             raise not_found(self.what)

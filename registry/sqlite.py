@@ -64,33 +64,31 @@ class SqliteDatabase(Database):
             else:
                 return
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection in a transaction, which is committed at the end, or rolled back by an exception.
-
-        There is one at a time. SQLite has a single writer in any case, and waiting for it here costs no thread.
-        """
-        async with self._writing, self._engine.execution_options(writes=True).begin() as connection:
-            yield connection
-
     async def exclude_others(self, connection: AsyncConnection) -> None:
         """Do nothing: the transaction has excluded them when it began."""
 
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[AsyncConnection]:
+        """Begin one at a time: SQLite has a single writer in any case, and waiting for it here costs no thread."""
+        async with self._writing, self._engine.execution_options(writes=True).begin() as connection:
+            yield connection
+
 
 def _prepare_connections(engine: Engine) -> None:
-    event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "connect", _prepare_connection)
+    event.listen(engine, "begin", _begin_immediate)
 
 
-def _set_pragmas(connection: Any, _: Any) -> None:
+def _prepare_connection(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # Python's driver would begin in its own time, and leave schema changes outside
+    connection.create_function("lower", 1, str.lower, deterministic=True)  # SQLite's own knows no letters beyond ASCII
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _begin(connection: Connection) -> None:
+def _begin_immediate(connection: Connection) -> None:
     # Immediate: a transaction that reads first and writes afterwards could find that another process was faster.
     if connection.get_execution_options().get("writes"):
         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 
 from common.directory.problems import KeyPath, Problems
 from common.fields.field_map import FieldMap, parse_field_map
+from common.serial import check_format
 
 _VISIBLE_ASCII = re.compile(r"[!-~]+")
 
@@ -50,12 +51,6 @@ def check_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _check_format(text: str) -> str:
-    if text and not text.strip("-"):
-        raise ValueError("has only hyphens, which are not stored, so no serial fits; write as in FF-FF-FF-FF")
-    return text
-
-
 def _parse_field_map(text: object) -> FieldMap:
     if not isinstance(text, str):
         raise ValueError("must be text in quotes")  # noqa: TRY004 -- pydantic reports a ValueError, not a TypeError
@@ -64,7 +59,7 @@ def _parse_field_map(text: object) -> FieldMap:
 
 Token = Annotated[SecretStr, AfterValidator(_check_token)]
 Url = Annotated[str, AfterValidator(check_url)]
-SerialFormat = Annotated[str, AfterValidator(_check_format)]
+SerialFormat = Annotated[str, AfterValidator(check_format)]
 AdditionalParameters = Annotated[FieldMap, PlainValidator(_parse_field_map)]
 PerMinute = Annotated[int, Field(ge=0)]
 

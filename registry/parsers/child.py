@@ -42,13 +42,16 @@ class ParserChild:
         """Start a process, and return when it is ready. Raises :class:`ProcessGoneError`."""
         # Isolated, and with next to nothing of our environment: it may hold secrets. Local time is UTC, as at TagoIO.
         kept = {name: value for name, value in os.environ.items() if name == "LD_LIBRARY_PATH"}
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-m", "registry.parsers.process", str(limits.seconds), str(limits.memory)),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=DEVNULL,  # V8 explains at length why it aborts; what the registry has to know, it is told
-            env={**kept, "TZ": "UTC"},
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-m", "registry.parsers.process", str(limits.seconds), str(limits.memory)),
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=DEVNULL,  # V8 explains at length why it aborts; what the registry has to know, it is told
+                env={**kept, "TZ": "UTC"},
+            )
+        except OSError as error:  # too many processes or open files, or too little memory
+            raise ProcessGoneError(str(error)) from None
         if process.stdin is None or process.stdout is None:
             raise AssertionError("both are pipes")
         child = cls(process, process.stdin, process.stdout, limits)
@@ -93,4 +96,4 @@ class ParserChild:
                 head = await self._answers.readexactly(LENGTH.size)
                 return await self._answers.readexactly(*LENGTH.unpack(head))
         except (TimeoutError, ConnectionError, asyncio.IncompleteReadError):
-            raise ProcessGoneError from None
+            raise ProcessGoneError("it ended, or did not answer in time") from None

@@ -1,16 +1,12 @@
 """What a parser says goes to whoever watches the uplink that it ran for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TypeAlias
 
 from common.events.engine import Events
 from common.events.event import Event, Stage
 from registry.entries import DeviceEntry
 from registry.parsers.model import ConsoleLine
-
-Hear: TypeAlias = Callable[[Sequence[ConsoleLine]], None]
-"""Takes the console lines of one run."""
 
 
 def tell_console(events: Events, device: DeviceEntry, uplink_ids: Sequence[str], lines: Sequence[ConsoleLine]) -> None:

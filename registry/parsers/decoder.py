@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import structlog
@@ -15,9 +14,10 @@ from registry.database import Database
 from registry.decoding import Payload, pass_through
 from registry.device_params import list_params
 from registry.entries import DeviceEntry
-from registry.parsers.console_events import Hear, tell_console
+from registry.parsers.console_events import tell_console
 from registry.parsers.model import Parser, ParserFailed, ParserKind
-from registry.parsers.pool import ParserPool, ParsersUnavailableError
+from registry.parsers.pool import ParserPool
+from registry.parsers.run_queue import ParsersBusyError, ParsersUnavailableError
 from registry.parsers.stored import read_parser
 from registry.records import ValidRecord, check_records
 from registry.refusal import RefusedError, unavailable
@@ -56,34 +56,42 @@ class ParserDecoder:
     ) -> list[ValidRecord]:
         """Run the device's parsers, if it has any, and check their records. An empty result is one.
 
-        Raises :class:`registry.refusal.RefusedError`: 400 with the reason ``parser_failed``, 503 while no parser can be
-        run, and what posting without a parser raises.
+        Raises :class:`registry.refusal.RefusedError`: 400 with the reason ``parser_failed``, 429 while too much of the
+        device's profile waits, 503 while no parser can be run, and what posting without a parser raises.
         """
         remembered = self._remembered.get(device.id)
         found = remembered or await self._find(device.id)
         if not found.parsers:
             return await pass_through(device, payload)
-        hear = partial(tell_console, self._events, device, uplink_ids)
         try:
-            return await self._run(found, payload, hear)
+            return await self._run(device, found, payload, uplink_ids)
         except _FailedError as error:
             if remembered is None or (fresh := await self._find(device.id)) == remembered:
                 raise _refuse(error.failed) from None
+        if not fresh.parsers:
+            return await pass_through(device, payload)
         try:
-            return await self._run(fresh, payload, hear) if fresh.parsers else await pass_through(device, payload)
+            return await self._run(device, fresh, payload, uplink_ids)
         except _FailedError as error:
             raise _refuse(error.failed) from None
 
-    async def _run(self, found: _DeviceParsers, payload: Payload, hear: Hear) -> list[ValidRecord]:
+    async def _run(
+        self, device: DeviceEntry, found: _DeviceParsers, payload: Payload, uplink_ids: Sequence[str]
+    ) -> list[ValidRecord]:
         try:
-            outcome = await self._pool.run(found.parsers, payload, raw_payload=payload, device=found.device)
+            outcome = await self._pool.run(
+                found.parsers, payload, raw_payload=payload, device=found.device, profile=device.profile_id
+            )
+        except ParsersBusyError as error:
+            # The text as well: what is said to one of many posts has no headers.
+            raise RefusedError(429, f"{error} (Retry-After: 1)", {"Retry-After": "1"}) from None
         except ParsersUnavailableError as error:
             raise unavailable(str(error)) from None
         for line in outcome.console:
             log.debug(
                 "parser.said", device=found.device["id"], parser=line.kind, level_of_line=line.level, text=line.text
             )
-        hear(outcome.console)
+        tell_console(self._events, device, uplink_ids, outcome.console)
         if isinstance(outcome, ParserFailed):
             raise _FailedError(outcome)
         try:

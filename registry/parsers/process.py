@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import orjson
@@ -38,6 +39,10 @@ RESIDENT_FIELD, DATA_FIELD = 1, 5
 """Of /proc/self/statm: the pages in memory, and those that RLIMIT_DATA counts."""
 
 
+class SourceMissingError(Exception):
+    """A parser is not warm, or not any more, and the run did not bring its source: it has to come again with it."""
+
+
 class ParserProcess:
     """What one process does with the runs it is given."""
 
@@ -53,20 +58,16 @@ class ParserProcess:
 
     def answer(self, run: dict[str, Any]) -> dict[str, Any]:
         """Run the parsers of one uplink, or only compile them; or say whose source is missing."""
-        missing = [
-            version_id
-            for _, version_id in run["parsers"]
-            if version_id not in self._warm and version_id not in run["sources"]
-        ]
-        if missing:
-            return {"missing": missing}
-        return self._compile(run) if run["compile_only"] else self._run_all(run)
+        try:
+            return self._compile(run) if run["compile_only"] else self._run_all(run)
+        except SourceMissingError as error:
+            return {"missing": str(error)}
 
     def _compile(self, run: dict[str, Any]) -> dict[str, Any]:
         """Compile the parsers, and run none of them."""
         for kind, version_id in run["parsers"]:
             try:
-                self._warm_up(version_id, run["sources"].get(version_id, ""))
+                self._warm_up(version_id, run["sources"])
             except ParserBrokenError as error:
                 return {"failed": _describe(kind, error.diagnosis), "console": []}
         return {"payload": [], "serial": None, "console": []}
@@ -76,7 +77,7 @@ class ParserProcess:
         for kind, version_id in run["parsers"]:
             given = {"payload": payload, "raw_payload": run["raw_payload"], "device": run["device"]}
             try:
-                result = self._run(version_id, run["sources"].get(version_id, ""), orjson.dumps(given).decode())
+                result = self._run(version_id, run["sources"], orjson.dumps(given).decode())
                 payload = _write_payload(result)
             except ParserBrokenError as error:
                 console += _read_lines(kind, error.console)
@@ -85,13 +86,13 @@ class ParserProcess:
             serial = result.get("serial") if kind == "network" else serial
         return {"payload": payload, "serial": serial, "console": console}
 
-    def _run(self, version_id: str, source: str, run_input: str) -> dict[str, Any]:
-        isolate = self._warm_up(version_id, source)
+    def _run(self, version_id: str, sources: Mapping[str, str], run_input: str) -> dict[str, Any]:
+        isolate = self._warm_up(version_id, sources)
         try:
             return isolate.run(run_input)
         except IsolateSpoiledError:
             self._drop(version_id)
-            isolate = self._warm_up(version_id, isolate.source)
+            isolate = self._warm_up(version_id, {version_id: isolate.source})
             return isolate.run(run_input)
         except MemoryBrokenError:
             self.spent = True  # V8 keeps some of it
@@ -100,10 +101,12 @@ class ParserProcess:
             if not isolate.usable:
                 self._drop(version_id)
 
-    def _warm_up(self, version_id: str, source: str) -> Isolate:
-        """Give the parser's isolate, with what it may take from here on."""
+    def _warm_up(self, version_id: str, sources: Mapping[str, str]) -> Isolate:
+        """Give the parser's isolate, with what it may take from here on. Raises :class:`SourceMissingError`."""
         self.spent = self._growth.limit(2 * self._memory) > WARM_BYTES
         if version_id not in self._warm:
+            if (source := sources.get(version_id)) is None:
+                raise SourceMissingError(version_id)
             while len(self._warm) >= WARM_ISOLATES:
                 self._drop(next(iter(self._warm)))
             self._warm[version_id] = Isolate(source, self._stopwatch, seconds=self._seconds, memory=self._memory)

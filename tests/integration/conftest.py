@@ -9,6 +9,7 @@ import pytest
 from aio_pika.abc import AbstractChannel
 
 from common.queue.rabbitmq.topology import Topology
+from common.settings import Settings
 from registry.service import Registry
 from tests.support.proxy import Proxy
 from tests.support.served_registry import serve
@@ -41,7 +42,7 @@ async def proxy(amqp_url: str) -> AsyncIterator[Proxy]:
 @pytest.fixture
 async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
     """A registry in its first start, on a file of its own."""
-    async with Registry(tmp_path, port=0) as registry:
+    async with Registry(Settings(data=tmp_path, registry_port=0)) as registry:
         yield registry
 
 

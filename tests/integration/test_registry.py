@@ -60,7 +60,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def url(tmp_path: Path) -> AsyncIterator[str]:
     """Where the registry listens: with one key, and one device."""
-    async with Registry(tmp_path, port=0) as registry, serve(registry) as url:
+    async with Registry(Settings(data=tmp_path, registry_port=0)) as registry, serve(registry) as url:
         first = registry.first_start
         assert first is not None
         await registry.keys.create(first.profile_id, NewKey(name="Factory"))
@@ -72,7 +72,7 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
 @pytest.fixture
 async def worker(url: str, tmp_path: Path) -> AsyncIterator[Worker]:
     """A worker whose directory a second opening of the registry gives, as another process would."""
-    async with Registry(tmp_path, port=0) as registry, create_client(Settings()) as way:
+    async with Registry(Settings(data=tmp_path, registry_port=0)) as registry, create_client(Settings()) as way:
         document = await registry.directory.read()
         yield Worker(way, parse_served_directory(document.content, downstream_url=url).directory)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from cli.registry import create_registry
 from cli.registry_renewal import renew_token
 from common.settings import Settings
 from registry.entries import ProfileEntry
 from registry.refusal import RefusedError
+from registry.service import Registry
 
 LOST = "p-a-token-that-was-lost"
 
@@ -23,14 +23,14 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 async def customer(settings: Settings) -> ProfileEntry:
     """Give a profile beside the administrator's, in a registry that has ended."""
-    async with create_registry(settings) as registry:
+    async with Registry(settings) as registry:
         administrator = await registry.profiles.authenticate(LOST)
         profile, _ = await registry.profiles.create(administrator, "Customer")
     return profile
 
 
 async def find_profile(settings: Settings, token: str) -> str:
-    async with create_registry(settings) as registry:
+    async with Registry(settings) as registry:
         return (await registry.profiles.authenticate(token)).name
 
 
@@ -62,7 +62,7 @@ async def test_another_profile_is_named(
 async def test_beside_a_registry_that_runs_it_is_in_force_at_once(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with create_registry(settings) as registry:
+    async with Registry(settings) as registry:
         assert await renew_token(settings=settings) == 0
         token = read_token(capsys.readouterr().out)
         assert (await registry.profiles.authenticate(token)).administrator

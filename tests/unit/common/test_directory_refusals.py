@@ -148,6 +148,7 @@ def test_a_field_that_must_be_there_and_is_not_is_told(value: str) -> None:
             'format = "--"',
             "format: has only hyphens, which are not stored, so no serial fits; write as in FF-FF-FF-FF",
         ),
+        ('format = "."', "format: is a step in a path, which no serial may be; write as in FF-FF-FF-FF"),
         ("format = 16", "format: must be text in quotes"),
         ('force_case = "none"', "force_case: must be 'upper' or 'lower', or be left out"),
         ('forcecase = "upper"', "forcecase: no such field; did you mean force_case?"),

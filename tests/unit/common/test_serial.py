@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 
-from common.serial import SerialMalformedError, SerialRule
+from common.serial import SerialMalformedError, SerialRule, check_format
 
 EUI = "FF-FF-FF-FF-FF-FF-FF-FF"
 URN = "urn:uuid:PPPPPPPP-PPPP-PPPP-PPPP-PPPPPPPPPPPP"
@@ -88,3 +88,17 @@ def test_rules_compare_by_what_they_say_whether_used_or_not() -> None:
 def test_a_step_in_a_path_is_no_serial(serial: str) -> None:
     with pytest.raises(SerialMalformedError, match="step in a path"):
         SerialRule().normalise(serial)
+
+
+@pytest.mark.parametrize("form", ["-", "---", ".", "..", ".-.", "-."])
+def test_a_format_that_no_serial_has_is_refused_and_asking_for_an_example_is_no_failure(form: str) -> None:
+    """A person may be typing it: the first character of a format may be a hyphen."""
+    with pytest.raises(ValueError, match="write as in FF-FF-FF-FF"):
+        check_format(form)
+    assert SerialRule(form).build_example() == form.replace("-", "")
+
+
+@pytest.mark.parametrize("form", ["", EUI, URN, ".-F", "..."])
+def test_an_example_has_the_form(form: str) -> None:
+    rule = SerialRule(check_format(form), "upper")
+    assert rule.normalise(rule.build_example()) == rule.build_example()

@@ -34,8 +34,10 @@ def test_monitoring_is_a_profile_that_nobody_gets_unasked() -> None:
         assert all(port.startswith("127.0.0.1:") for port in COMPOSE["services"][service]["ports"])
 
 
-def test_prometheus_asks_every_role_at_its_port() -> None:
-    for job in read("prometheus", "prometheus.yml")["scrape_configs"]:
+def test_prometheus_asks_the_roles_that_uplinks_pass_at_their_ports() -> None:
+    jobs = read("prometheus", "prometheus.yml")["scrape_configs"]
+    assert [job["job_name"] for job in jobs] == ["ingest", "worker", "registry"]
+    for job in jobs:
         [found] = job["dns_sd_configs"]
         assert found["names"] == [job["job_name"]]
         assert job["job_name"] in COMPOSE["services"]

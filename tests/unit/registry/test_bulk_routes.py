@@ -123,7 +123,7 @@ async def test_a_parser_runs_once_for_each_post_in_the_order_of_a_devices_posts(
             raise RuntimeError("a bug")
         return check_records({"variable": "a"})
 
-    registry.intake.decode = decode
+    registry.intake._decode = decode
     for device in devices:
         await api.put(f"/device/{device.id}", payload_decoder="YQ==")
     texts = ["1", "2", "broken", "3"]

@@ -112,6 +112,15 @@ async def test_values_are_found_as_a_query_string_writes_them(of_device: Api, qu
     assert [record["value"] for record in records] == found
 
 
+async def test_a_number_beyond_64_bits_is_found_and_deleted_as_it_was_stored(of_device: Api) -> None:
+    number = 10**23 - 1
+    await of_device.post("/data", {"variable": "large", "value": number})
+    (record,) = await of_device.get(f"/data?values={number}")
+    assert record["value"] == float(number)
+    assert await of_device.get(f"/data?values=-{number}") == []
+    assert await of_device.delete(f"/data?values={number}") == "1 Data Removed"
+
+
 @pytest.mark.parametrize(
     ("query", "number"),
     [
@@ -175,7 +184,7 @@ async def test_a_parser_stands_between_what_is_posted_and_what_is_checked(
             raise RefusedError(400, "The parser failed")
         return check_records({"variable": "decoded", "value": 1, "time": HOURS.format(6)})
 
-    registry.intake.decode = decode
+    registry.intake._decode = decode
     await api.put(f"/device/{device.id}", payload_decoder="YQ==")
     headers = {**device.headers, "Content-Type": "text/plain"}
     for text, status in (("01;22.5", 200), ("bad", 400)):

@@ -43,16 +43,16 @@ def database(registry: Registry) -> Database:
 @pytest.fixture
 def disk(database: Database, monkeypatch: pytest.MonkeyPatch) -> Disk:
     disk = Disk()
-    write = database.writing
+    begin = database._begin
 
     @asynccontextmanager
-    async def write_unless_full() -> AsyncIterator[AsyncConnection]:
+    async def begin_unless_full() -> AsyncIterator[AsyncConnection]:
         if disk.full:
             raise OperationalError("COMMIT", None, Exception("database or disk is full"))
-        async with write() as connection:
+        async with begin() as connection:
             yield connection
 
-    monkeypatch.setattr(database, "writing", write_unless_full)
+    monkeypatch.setattr(database, "_begin", begin_unless_full)
     return disk
 
 
@@ -174,7 +174,9 @@ async def test_a_device_that_is_gone_is_denied_and_its_neighbours_are_stored(
     assert outcomes[1].status == 401
 
 
-async def test_a_post_that_cannot_be_written_fails_alone(writer: DataWriter, device: Device) -> None:
+async def test_a_post_that_cannot_be_written_fails_alone(
+    writer: DataWriter, database: Database, device: Device
+) -> None:
     broken = DevicePost(device.id, [build_record(value=object())])
     outcomes = await asyncio.gather(
         writer.store(build_post(device)), writer.store(broken), writer.store(build_post(device)), return_exceptions=True
@@ -182,20 +184,20 @@ async def test_a_post_that_cannot_be_written_fails_alone(writer: DataWriter, dev
     assert outcomes[0] == outcomes[2] == 1
     assert isinstance(outcomes[1], Exception)
     assert not isinstance(outcomes[1], RefusedError)
-    assert writer.unavailable is None
+    assert database.unavailable is None
 
 
 async def test_while_the_disk_is_full_posts_are_answered_503_and_afterwards_they_are_stored(
-    writer: DataWriter, disk: Disk, device: Device
+    writer: DataWriter, database: Database, disk: Disk, device: Device
 ) -> None:
     disk.full = True
     with pytest.raises(RefusedError) as refused:
         await writer.store(build_post(device, 0))
     assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
-    assert writer.unavailable == "cannot store records: OperationalError"
+    assert database.unavailable == "cannot be written: OperationalError"
     disk.full = False
     assert await writer.store(build_post(device, 0)) == 1
-    assert writer.unavailable is None
+    assert database.unavailable is None
 
 
 async def test_more_than_may_wait_is_answered_503(

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from common.directory.served import parse_served_directory
 from registry.entries import NewKey
 from registry.service import Registry
+from tests.unit.registry.registries import build_registry
 
 TOKEN = "directory-token-of-tests"
 HEADERS = {"Authorization": TOKEN}
@@ -17,7 +18,7 @@ HEADERS = {"Authorization": TOKEN}
 
 @pytest.fixture
 async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
-    async with Registry(tmp_path, port=0, directory_token=SecretStr(TOKEN)) as registry:
+    async with build_registry(tmp_path, directory_token=SecretStr(TOKEN)) as registry:
         yield registry
 
 
@@ -58,7 +59,7 @@ async def test_no_other_token_opens_it(registry: Registry, client: httpx.AsyncCl
 
 async def test_without_a_token_of_its_own_it_is_refused_and_says_what_to_set(tmp_path: Path) -> None:
     async with (
-        Registry(tmp_path / "other", port=0) as registry,
+        build_registry(tmp_path / "other") as registry,
         httpx.AsyncClient(transport=httpx.ASGITransport(registry.app), base_url="http://registry") as client,
     ):
         response = await client.get("/directory", headers=HEADERS)

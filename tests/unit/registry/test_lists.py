@@ -71,6 +71,12 @@ async def test_devices_are_filtered_and_ordered_as_the_official_clients_ask(
     assert [device["name"] for device in await api.get(f"/device?{query}")] == names
 
 
+@pytest.mark.parametrize("name", ["Übergabe", "übergabe", "ÜBERGABE", "*BERG*", "*ÜB*"])
+async def test_a_name_is_found_without_regard_to_case_in_every_script(api: Api, name: str) -> None:
+    await api.create("/integration/network", name="Übergabe")
+    assert [network["name"] for network in await api.get(f"/integration/network?filter[name]={name}")] == ["Übergabe"]
+
+
 async def test_a_question_with_a_nul_character_is_refused(api: Api) -> None:
     status, message = await api.refuse("GET", "/device?filter[name]=%00")
     assert (status, message[:17]) == (400, "The query string ")

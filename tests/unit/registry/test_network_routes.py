@@ -5,8 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from registry.first_start import FirstStart
+from registry.schema import NETWORKS
+from registry.service import Registry
 from tests.unit.registry.api import Api
 from tests.unit.registry.devices import CreateDevice
 
@@ -39,6 +42,8 @@ async def test_a_name_is_all_that_a_network_needs(api: Api) -> None:
         ({"name": 7}, "name: Input should be a valid string"),
         ({"name": "A", "nmae": "B"}, "nmae: Extra inputs are not permitted"),
         ({"name": "A", "serial_number": {"case": "title"}}, "serial_number.case: Input should be 'upper', 'lower'"),
+        ({"name": "A", "serial_number": {"mask": "--"}}, "serial_number.mask: has only hyphens, which are not stored"),
+        ({"name": "A", "serial_number": {"mask": ".-."}}, "serial_number.mask: is a step in a path"),
         ([], "Input should be an object"),
     ],
 )
@@ -153,6 +158,17 @@ async def test_a_network_is_removed_when_nothing_uses_it_any_more(api: Api, firs
 async def test_a_network_that_is_not_there_is_404(api: Api, method: str, network_id: str) -> None:
     document: Any = {} if method == "PUT" else None
     assert await api.refuse(method, f"/integration/network/{network_id}", document) == (404, "Network Not Found")
+
+
+async def test_a_mask_of_earlier_days_that_no_serial_has_is_shown_and_can_be_mended(
+    api: Api, registry: Registry, first: FirstStart
+) -> None:
+    async with registry._database.writing() as connection:
+        await connection.execute(update(NETWORKS).values(serial_number={"mask": "--", "case": "upper"}))
+    path = f"/integration/network/{first.network_id}"
+    assert (await api.get(path))["serial_number"] == {"mask": "--", "case": "upper", "required": True}
+    await api.put(path, serial_number={"mask": "FF"})
+    assert (await api.get(path))["serial_number"]["mask"] == "FF"
 
 
 # Tokens

@@ -26,7 +26,7 @@ def decoded(registry: Registry) -> list[str]:
         decoded.append(device.id)
         return await pass_through(device, payload)
 
-    registry.intake.decode = decode
+    registry.intake._decode = decode
     return decoded
 
 

@@ -91,6 +91,11 @@ async def test_a_parser_sees_the_device_and_a_network_s_may_set_the_serial(api: 
     assert "serial" not in (await api.post(PATH, build(source, "A1")))["records"][0]
 
 
+async def test_a_number_that_is_too_large_to_be_handed_over_is_named_as_the_problem(api: Api) -> None:
+    tried = await api.post(PATH, build("payload = [];", [{"variable": "v", "value": 10**30}]))
+    assert tried["problem"].endswith("or has a number of more than 64 bits")
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [

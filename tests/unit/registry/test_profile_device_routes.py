@@ -6,7 +6,11 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from registry.data_remover import DataRemover
+from registry.data_writer import DevicePost
+from registry.entries import NewDeviceToken
 from registry.first_start import FirstStart
+from registry.records import check_records
 from registry.schema import RECORDS
 from registry.service import Registry
 from tests.unit.registry.api import Api
@@ -142,6 +146,19 @@ async def test_a_device_moves_to_another_network_whose_rule_its_serial_must_foll
     assert taken == (409, "serie_number: 'AA01' is taken by another device of this network")
 
 
+async def test_a_device_whose_network_asks_for_other_serials_today_is_changed_all_the_same(
+    api: Api, first: FirstStart, create_device: CreateDevice
+) -> None:
+    """What stays as it is need not fit: programs send back the whole document."""
+    path = f"/device/{(await create_device('AA-01')).id}"
+    await api.put(f"/integration/network/{first.network_id}", serial_number={"mask": "FFFF"})
+    place = {"network": first.network_id, "connector": first.connector_id}
+    await api.put(path, name="Shed", active=False, serie_number="AA-01", **place)
+    device = await api.get(path)
+    assert (device["name"], device["active"], device["serie_number"]) == ("Shed", False, "AA-01")
+    assert (await api.refuse("PUT", path, {"serie_number": "AA-02"}))[0] == 400
+
+
 async def test_a_device_is_removed_with_its_tokens_and_its_data(
     api: Api, registry: Registry, create_device: CreateDevice, network_token: str
 ) -> None:
@@ -160,6 +177,24 @@ async def test_a_device_is_removed_with_its_tokens_and_its_data(
 
 
 # Tokens
+
+
+async def test_a_device_is_removed_whole_though_a_post_and_a_token_still_come(
+    registry: Registry, first: FirstStart, create_device: CreateDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another registry knows the device's token for a while, and a parser may take its time."""
+    device = await create_device()
+    remove_all = DataRemover.remove_all
+
+    async def remove_all_too_early(remover: DataRemover, device_id: str) -> int:
+        removed = await remove_all(remover, device_id)
+        await registry.devices.add_token(first.profile_id, NewDeviceToken(device=device_id, name="Late"))
+        await registry.intake.store(DevicePost(device_id, check_records({"variable": "late"})))
+        return removed
+
+    monkeypatch.setattr(DataRemover, "remove_all", remove_all_too_early)
+    await registry.devices.remove(first.profile_id, device.id)
+    assert await registry.devices.list_for(first.profile_id) == []
 
 
 async def test_each_token_of_a_device_may_do_what_it_is_permitted(api: Api, create_device: CreateDevice) -> None:

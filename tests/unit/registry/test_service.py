@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import httpx
 import pytest
@@ -27,7 +28,20 @@ from registry.service import Registry
 from tests.support.waiting import eventually
 from tests.unit.registry.api import Api
 from tests.unit.registry.devices import CreateDevice
-from tests.unit.registry.registries import SECRET
+from tests.unit.registry.registries import SECRET, build_registry
+
+Degraded: TypeAlias = Callable[[], Awaitable[list[str]]]
+
+
+@pytest.fixture
+def degraded(client: httpx.AsyncClient) -> Degraded:
+    """Ask the registry what it lacks."""
+
+    async def degraded() -> list[str]:
+        lacks: list[str] = (await client.get("/readyz")).json()["degraded"]
+        return lacks
+
+    return degraded
 
 
 @pytest.fixture
@@ -67,7 +81,7 @@ async def test_an_empty_registry_begins_with_a_profile_a_network_and_a_connector
 
 
 async def test_everything_is_there_again_after_a_restart(tmp_path: Path) -> None:
-    async with Registry(tmp_path, port=0) as registry:
+    async with build_registry(tmp_path) as registry:
         first = registry.first_start
         assert first is not None
         new = NewDevice(name="A", network=first.network_id, connector=first.connector_id, serie_number="A")
@@ -76,7 +90,7 @@ async def test_everything_is_there_again_after_a_restart(tmp_path: Path) -> None
         tokens = await registry.networks.tokens()
         await post(registry, token)
 
-    async with Registry(tmp_path, port=0) as registry:
+    async with build_registry(tmp_path) as registry:
         assert registry.first_start is None
         assert await registry.devices.authenticate(token.get_secret_value()) == device
         assert await registry.keys.list_all() == [key]
@@ -108,16 +122,16 @@ async def test_no_token_stands_in_the_database_in_clear(
 
 
 async def test_under_another_secret_it_does_not_start(tmp_path: Path) -> None:
-    async with Registry(tmp_path, port=0, secret_key=SECRET):
+    async with build_registry(tmp_path, secret_key=SECRET):
         pass
     with pytest.raises(SecretKeyError, match="under another secret key"):
-        async with Registry(tmp_path, port=0, secret_key=SecretStr("fedcba9876543210" * 2)):
+        async with build_registry(tmp_path, secret_key=SecretStr("fedcba9876543210" * 2)):
             pass
 
 
 async def test_a_shared_database_needs_a_secret_that_every_registry_is_given(tmp_path: Path) -> None:
     with pytest.raises(SecretKeyError, match="set SLUICE_SECRET_KEY to the same at each"):
-        Registry(tmp_path, port=0, database=SecretStr("postgresql://127.0.0.1/sluice"))
+        build_registry(tmp_path, database=SecretStr("postgresql://127.0.0.1/sluice"))
 
 
 @pytest.mark.parametrize(
@@ -129,35 +143,35 @@ async def test_a_shared_database_needs_a_secret_that_every_registry_is_given(tmp
 )
 def test_a_database_of_another_kind_is_refused_and_its_url_not_repeated(tmp_path: Path, url: str, message: str) -> None:
     with pytest.raises(DatabaseUnusableError, match=message) as refused:
-        Registry(tmp_path, port=0, database=SecretStr(url.replace("//", "//user:5ecret@")), secret_key=SECRET)
+        build_registry(tmp_path, database=SecretStr(url.replace("//", "//user:5ecret@")), secret_key=SECRET)
     assert "5ecret" not in str(refused.value)
 
 
 async def test_a_server_that_does_not_answer_is_a_readable_error(tmp_path: Path) -> None:
     url = SecretStr("postgresql://user:5ecret@127.0.0.1:1/sluice")
     with pytest.raises(DatabaseUnusableError, match=r"the database 'sluice' at 127\.0\.0\.1 cannot be") as refused:
-        async with Registry(tmp_path, port=0, database=url, secret_key=SECRET):
+        async with build_registry(tmp_path, database=url, secret_key=SECRET):
             pass
     assert "5ecret" not in str(refused.value)
 
 
 async def test_without_its_secret_it_does_not_start(tmp_path: Path) -> None:
-    async with Registry(tmp_path, port=0):
+    async with build_registry(tmp_path):
         pass
     (tmp_path / FILE_NAME).unlink()
     with pytest.raises(SecretKeyError, match="restore it"):
-        Registry(tmp_path, port=0)
+        build_registry(tmp_path)
 
 
 async def test_on_a_file_that_is_no_database_it_does_not_start(tmp_path: Path) -> None:
     (tmp_path / DATABASE_FILE).write_bytes(b"a" * 4_096)
     with pytest.raises(DatabaseUnusableError):
-        async with Registry(tmp_path, port=0, secret_key=SECRET):
+        async with build_registry(tmp_path, secret_key=SECRET):
             pass
 
 
 async def test_the_folder_is_made_where_it_is_missing(tmp_path: Path) -> None:
-    async with Registry(tmp_path / "var" / "registry", port=0) as registry:
+    async with build_registry(tmp_path / "var" / "registry") as registry:
         assert registry.first_start is not None
 
 
@@ -175,7 +189,11 @@ async def test_it_is_ready_once_it_runs_and_stops_when_it_is_told(
 
 
 async def test_a_database_that_cannot_be_written_is_degraded(
-    registry: Registry, client: httpx.AsyncClient, create_device: CreateDevice, monkeypatch: pytest.MonkeyPatch
+    registry: Registry,
+    client: httpx.AsyncClient,
+    create_device: CreateDevice,
+    degraded: Degraded,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     device = await create_device()
 
@@ -184,10 +202,14 @@ async def test_a_database_that_cannot_be_written_is_degraded(
         raise OSError("no space left on device")
         yield
 
-    monkeypatch.setattr(registry._database, "writing", fail)
-    response = await client.post("/data", json={"variable": "a"}, headers=device.headers)
-    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-    assert (await client.get("/readyz")).json()["degraded"] == ["database: cannot store records: OSError"]
+    with monkeypatch.context() as full:
+        full.setattr(registry._database, "_begin", fail)
+        response = await client.post("/data", json={"variable": "a"}, headers=device.headers)
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+        assert (await client.get("/data", headers=device.headers)).status_code == 200
+        assert await degraded() == ["database: cannot be written: OSError"]
+    await client.post("/data", json={"variable": "a"}, headers=device.headers)
+    assert await degraded() == []
 
 
 async def test_an_unexpected_failure_is_500_and_neither_answer_nor_log_holds_a_secret(
@@ -233,15 +255,15 @@ async def test_no_answer_and_no_log_line_repeats_a_token_that_was_sent(
 
 
 async def test_the_token_of_the_first_profile_may_be_chosen(tmp_path: Path) -> None:
-    async with Registry(tmp_path, port=0, profile_token=SecretStr("chosen-profile-token")) as registry:
+    async with build_registry(tmp_path, profile_token=SecretStr("chosen-profile-token")) as registry:
         assert registry.first_start is not None
         assert (await registry.profiles.authenticate("chosen-profile-token")).id == registry.first_start.profile_id
-    async with Registry(tmp_path, port=0, profile_token=SecretStr("another-profile-token")) as registry:
+    async with build_registry(tmp_path, profile_token=SecretStr("another-profile-token")) as registry:
         assert (await registry.profiles.authenticate("chosen-profile-token")).name == "Default"
 
 
-async def test_while_the_database_is_away_every_route_answers_503(
-    registry: Registry, api: Api, create_device: CreateDevice, monkeypatch: pytest.MonkeyPatch
+async def test_while_the_database_is_away_every_route_answers_503_and_readiness_names_it(
+    registry: Registry, api: Api, create_device: CreateDevice, degraded: Degraded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = await create_device()
 
@@ -250,9 +272,29 @@ async def test_while_the_database_is_away_every_route_answers_503(
         raise ConnectionRefusedError("no server at 127.0.0.1")
         yield
 
-    for use in ("reading", "writing"):
-        monkeypatch.setattr(registry._database, use, fail)
-    for method, path in (("GET", "/device"), ("POST", "/device"), ("GET", f"/device/{device.id}")):
-        response = await api.client.request(method, path, headers=api.headers)
-        assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-        assert response.json()["message"] == "The registry's database does not answer at the moment"
+    with monkeypatch.context() as away:
+        for use in ("_connect", "_begin"):
+            away.setattr(registry._database, use, fail)
+        for method, path in (("GET", "/device"), ("POST", "/device"), ("GET", f"/device/{device.id}")):
+            response = await api.client.request(method, path, headers=api.headers)
+            assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+            assert response.json()["message"] == "The registry's database does not answer at the moment"
+        assert await degraded() == ["database: cannot be read: ConnectionRefusedError"]
+    await api.get("/device")
+    assert await degraded() == []
+
+
+async def test_on_a_registry_that_nobody_uses_its_upkeep_finds_the_database_away_and_back(
+    registry: Registry, degraded: Degraded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.asynccontextmanager
+    async def fail() -> AsyncIterator[AsyncConnection]:
+        raise ConnectionRefusedError("no server at 127.0.0.1")
+        yield
+
+    with monkeypatch.context() as away:
+        away.setattr(registry._database, "_begin", fail)
+        await registry._upkeep._forget_uplinks()
+        assert await degraded() == ["database: cannot be written: ConnectionRefusedError"]
+    await registry._upkeep._forget_uplinks()
+    assert await degraded() == []

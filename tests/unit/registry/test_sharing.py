@@ -103,6 +103,23 @@ async def test_a_share_that_ends_stops_keys_and_serials_and_brings_them_back_whe
     assert await network.get(f"/integration/network/resolve/A/{key['token']}") == token
 
 
+async def test_a_device_in_a_network_that_is_shared_no_longer_is_renamed_and_deactivated(
+    api: Api, other: Api, other_id: str, shared: FirstStart
+) -> None:
+    await create(other, shared, "A")
+    await api.delete(f"/integration/network/{shared.network_id}/share/{other_id}")
+    await api.delete(f"/integration/connector/{shared.connector_id}/share/{other_id}")
+    (device,) = await other.get("/device")
+    kept = {"network": shared.network_id, "connector": shared.connector_id, "serie_number": "A"}
+    await other.put(f"/device/{device['id']}", name="Shed", active=False, **kept)
+    changed = await other.get(f"/device/{device['id']}")
+    assert (changed["name"], changed["active"]) == ("Shed", False)
+    assert await other.refuse("PUT", f"/device/{device['id']}", {**kept, "serie_number": "B"}) == (
+        404,
+        "Network Not Found",
+    )
+
+
 async def test_shares_are_listed_for_the_owner(api: Api, other: Api, other_id: str, shared: FirstStart) -> None:
     for path in (f"/integration/network/{shared.network_id}", f"/integration/connector/{shared.connector_id}"):
         await api.post(f"{path}/share", {"profile": other_id})

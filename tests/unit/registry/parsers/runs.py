@@ -31,10 +31,14 @@ class Runs:
         self.pool = pool
 
     async def run(
-        self, *sources: str | Parser, payload: Any = PAYLOAD, device: dict[str, Any] | None = None
+        self,
+        *sources: str | Parser,
+        payload: Any = PAYLOAD,
+        device: dict[str, Any] | None = None,
+        profile: str = "",
     ) -> ParserOutcome:
         parsers = [source if isinstance(source, Parser) else parser_of(source) for source in sources]
-        return await self.pool.run(parsers, payload, raw_payload=payload, device=device or DEVICE)
+        return await self.pool.run(parsers, payload, raw_payload=payload, device=device or DEVICE, profile=profile)
 
     async def decode(
         self, *sources: str | Parser, payload: Any = PAYLOAD, device: dict[str, Any] | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from common.settings import Settings
 from registry.service import Registry
 from tests.support.events import FakeEvents
 from tests.unit.registry.api import Api
@@ -22,7 +23,7 @@ async def events() -> FakeEvents:
 
 @pytest.fixture
 async def registry(tmp_path: Path, events: FakeEvents) -> AsyncIterator[Registry]:
-    async with Registry(tmp_path, port=0, secret_key=SECRET, events=events) as registry:
+    async with Registry(Settings(data=tmp_path, registry_port=0, secret_key=SECRET), events) as registry:
         yield registry
 
 

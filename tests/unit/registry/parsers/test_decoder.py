@@ -8,7 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from registry.first_start import FirstStart
+from registry.parsers import run_queue
 from registry.parsers.child import ParserChild, ProcessGoneError
+from registry.parsers.model import Decoded
+from registry.parsers.pool import ParserPool
 from registry.service import Registry
 from tests.unit.registry.api import Api
 from tests.unit.registry.registries import open_registry
@@ -113,6 +117,30 @@ async def test_a_failure_is_answered_with_its_reason_and_nothing_is_stored(place
         "reason": "parser_failed",
     }
     assert await place.read() == []
+
+
+async def test_while_too_many_runs_of_the_profile_wait_it_is_told_when_to_come_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await place.set_parser("connector", "payload = [];")
+    monkeypatch.setattr(run_queue, "MOST_WAITING", 0)
+    response = await place.post()
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "1")
+    assert response.json()["message"] == "Too many posts wait for their parsers (Retry-After: 1)"
+
+
+async def test_a_run_takes_the_turn_of_the_device_s_profile(
+    place: Place, first: FirstStart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def note(*_: object, profile: str, **__: object) -> Decoded:
+        noted.append(profile)
+        return Decoded([])
+
+    noted: list[str] = []
+    await place.set_parser("connector", "payload = [];")
+    monkeypatch.setattr(ParserPool, "run", note)
+    await place.post()
+    assert noted == [first.profile_id]
 
 
 async def test_a_record_beyond_the_limits_is_the_parsers_failure(place: Place) -> None:

@@ -26,6 +26,16 @@ async def test_an_endless_loop_is_ended(runs: Runs) -> None:
     await runs.assert_well()
 
 
+async def test_a_profile_that_wastes_time_keeps_others_waiting_for_no_more_than_one_of_its_runs(runs: Runs) -> None:
+    wasting = [asyncio.create_task(runs.run("while (true);", profile="wasteful")) for _ in range(5)]
+    await asyncio.sleep(0)
+    await asyncio.gather(*(runs.assert_well() for _ in range(20)))
+    assert sum(task.done() for task in wasting) <= 2
+    for task in wasting:
+        task.cancel()
+    await asyncio.wait(wasting)
+
+
 async def test_a_regular_expression_that_never_ends_is_ended(runs: Runs) -> None:
     assert (await runs.fail("/^(a+)+$/.test('a'.repeat(60) + 'b');")).message == TIME_UP
     await runs.assert_well()
@@ -127,7 +137,8 @@ async def test_a_deeply_nested_post_harms_nobody(runs: Runs) -> None:
     payload: list[object] = []
     for _ in range(600):
         payload = [payload]
-    assert (await runs.fail("payload = [];", payload=payload)).message == "what was posted is nested too deeply for it"
+    failed = await runs.fail("payload = [];", payload=payload)
+    assert failed.message == "what was posted is nested too deeply, or has a number of more than 64 bits"
     await runs.assert_well()
 
 

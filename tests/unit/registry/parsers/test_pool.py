@@ -1,18 +1,22 @@
 """The pool: the order of parsers, its processes, what waits, and how it ends."""
 
 import asyncio
+import errno
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
 
 from registry.parsers import pool as module
+from registry.parsers import run_queue
 from registry.parsers.child import ParserChild, ProcessGoneError
-from registry.parsers.model import SOURCE_BYTES, Decoded, ParserFailed, ParserKind, ParserLimits
+from registry.parsers.model import SOURCE_BYTES, Decoded, ParserFailed, ParserKind, ParserLimits, ParserOutcome
 from registry.parsers.pool import ParserPool, ParsersUnavailableError
+from registry.parsers.run_queue import ParsersBusyError
 from tests.support.waiting import eventually
 from tests.unit.registry.parsers.runs import GROUP, PAYLOAD, TIME, Runs, list_children, parser_of
 
@@ -159,13 +163,125 @@ async def test_a_pool_whose_processes_do_not_start_says_so(two: Runs, monkeypatc
             await two.run("payload = [];")
 
 
-async def test_too_many_waiting_runs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_WAITING", 2)
+async def test_a_pool_that_may_start_no_process_says_so_and_goes_on_once_it_may(
+    two: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as full:
+        full.setattr(asyncio, "create_subprocess_exec", refuse)
+        for _ in range(3):
+            with pytest.raises(ParsersUnavailableError, match="No parser process can be started"):
+                await two.run("payload = [];")
+    await two.assert_well()
+
+
+async def test_an_answer_that_cannot_be_read_is_no_end_of_the_pool(two: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(*_: object) -> dict[str, Any]:
+        raise orjson.JSONDecodeError("no JSON", "", 0)
+
+    await two.assert_well()
+    with monkeypatch.context() as broken:
+        broken.setattr(ParserChild, "run", answer)
+        for _ in range(3):
+            with pytest.raises(orjson.JSONDecodeError):
+                await two.run("payload = [];")
+    await two.assert_well()
+
+
+class Stub:
+    """Stands in for a process: what it has begun, and when it may answer. A run takes the seconds of its payload."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[str, Any]] = []
+        self.may_answer = asyncio.Event()
+        self.seconds = 0.0
+
+    async def run(self, _: object, run: Mapping[str, Any]) -> dict[str, Any]:
+        seconds = orjson.loads(orjson.dumps(run["payload"]))
+        self.begun.append((run["device"]["id"], seconds))
+        await self.may_answer.wait()
+        self.seconds += seconds
+        return {"payload": [], "serial": None}
+
+    async def kill(self) -> None:
+        pass
+
+    def post(self, pool: ParserPool, profile: str, seconds: float) -> asyncio.Task[ParserOutcome]:
+        device = {"id": profile}
+        return asyncio.create_task(
+            pool.run([parser_of("")], seconds, raw_payload=seconds, device=device, profile=profile)
+        )
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
+    stub = Stub()
+
+    async def start(*_: object) -> Stub:
+        return stub
+
+    monkeypatch.setattr(ParserChild, "start", start)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: stub.seconds))
+    return stub
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_a_profile_with_slow_parsers_keeps_nobody_else_waiting(stub: Stub, processes: int) -> None:
+    """Its runs that are in hand end; then the others' come first, until they have taken as long as one of its own."""
+    async with ParserPool(ParserLimits(processes=processes)) as pool:
+        slow = [stub.post(pool, "slow", 1.0) for _ in range(20)]
+        await eventually(lambda: len(stub.begun) == processes)
+        quick = [stub.post(pool, name, 0.001) for _ in range(10) for name in ("quick", "other")]
+        await asyncio.sleep(0)
+        stub.may_answer.set()
+        await asyncio.gather(*slow, *quick)
+    order = [profile for profile, _ in stub.begun]
+    assert order[:processes] == ["slow"] * processes
+    assert set(order[processes : processes + 20]) == {"quick", "other"}
+    assert order[processes + 20 :] == ["slow"] * (20 - processes)
+
+
+async def test_a_run_that_has_waited_too_long_is_refused_and_never_begun(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_queue, "LONGEST_WAIT_SECONDS", 0.0)
     async with ParserPool(ParserLimits(processes=1)) as pool:
-        runs = Runs(pool)
-        waiting = [asyncio.create_task(runs.run("payload = [];")) for _ in range(4)]
-        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [Decoded, Decoded, Decoded, ParsersUnavailableError]
+        running = stub.post(pool, "A", 1)
+        await eventually(lambda: stub.begun)
+        with pytest.raises(ParsersBusyError, match="Too many posts wait"):
+            await stub.post(pool, "A", 2)
+        stub.may_answer.set()
+        assert isinstance(await running, Decoded)
+    assert stub.begun == [("A", 1)]
+
+
+async def test_a_run_that_nobody_waits_for_any_more_is_never_begun(stub: Stub) -> None:
+    async with ParserPool(ParserLimits(processes=1)) as pool:
+        running, gone, waiting = [stub.post(pool, "A", seconds) for seconds in (1, 2, 3)]
+        await eventually(lambda: stub.begun)
+        gone.cancel()
+        stub.may_answer.set()
+        await asyncio.gather(running, waiting)
+    assert stub.begun == [("A", 1), ("A", 3)]
+
+
+async def test_too_many_waiting_runs_are_refused_and_those_of_another_profile_are_not(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_queue, "MOST_WAITING", 4)
+    async with ParserPool(ParserLimits(processes=1)) as pool:
+        running = stub.post(pool, "A", 1)
+        await eventually(lambda: stub.begun)
+        waiting = [stub.post(pool, profile, 1) for profile in "AAABB"]
+        await asyncio.sleep(0)
+        stub.may_answer.set()
+        outcomes = await asyncio.gather(running, *waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [
+        *(Decoded, Decoded, Decoded, ParsersBusyError),
+        *(Decoded, ParsersBusyError),
+    ]
 
 
 async def test_whoever_gives_up_leaves_the_process_to_the_next(two: Runs) -> None:
