@@ -1,7 +1,7 @@
 """What a test asks of the Sluice that it sends to: devices and keys, what arrived, what died and why."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -96,21 +96,17 @@ class Sluice:
 
     def wait_for_arrivals(self, count: int, *, seconds: float = ARRIVAL_SECONDS) -> list[Arrival]:
         """Give what has arrived as soon as that are so many; raises :class:`NotArrivedError` after so many seconds."""
-        deadline = time.monotonic() + seconds
-        while len(arrivals := self.list_arrivals()) < count:
-            if time.monotonic() > deadline:
-                raise NotArrivedError(self._describe(arrivals, f"{count} expected"))
-            time.sleep(POLL_SECONDS)
-        return arrivals
+        for _ in _tries(seconds):
+            if len(arrivals := self.list_arrivals()) >= count:
+                return arrivals
+        raise NotArrivedError(self._describe(arrivals, f"{count} expected"))
 
     def wait_for_dead_letters(self, count: int, *, seconds: float = ARRIVAL_SECONDS) -> list[DeadLetter]:
         """Give the dead letters as soon as there are so many; raises :class:`NotArrivedError`."""
-        deadline = time.monotonic() + seconds
-        while len(letters := self.list_dead_letters()) < count:
-            if time.monotonic() > deadline:
-                raise NotArrivedError(self._describe(self.list_arrivals(), f"{count} dead letters expected"))
-            time.sleep(POLL_SECONDS)
-        return letters
+        for _ in _tries(seconds):
+            if len(letters := self.list_dead_letters()) >= count:
+                return letters
+        raise NotArrivedError(self._describe(self.list_arrivals(), f"{count} dead letters expected"))
 
     def remove_all(self) -> None:
         """Remove the keys and devices that were created, with what the devices have."""
@@ -134,17 +130,25 @@ class Sluice:
 
     def _wait_in_force(self, token: str) -> None:
         """Wait until the ingest has heard of a key: then it refuses an empty request for being empty."""
-        deadline = time.monotonic() + IN_FORCE_SECONDS
         headers = {"Authorization": token}
-        while httpx.post(self.url, headers=headers, trust_env=False).status_code != HTTPStatus.BAD_REQUEST:
-            if time.monotonic() > deadline:
-                raise NotArrivedError(f"the ingest did not hear of a new key within {IN_FORCE_SECONDS:.0f} s")
-            time.sleep(POLL_SECONDS)
+        for _ in _tries(IN_FORCE_SECONDS):
+            if httpx.post(self.url, headers=headers, trust_env=False).status_code == HTTPStatus.BAD_REQUEST:
+                return
+        raise NotArrivedError(f"the ingest did not hear of a new key within {IN_FORCE_SECONDS:.0f} s")
 
     def _describe(self, arrivals: Sequence[Arrival], expected: str) -> str:
         came = [f"  {arrival.serial}: {arrival.values}" for arrival in arrivals]
         died = [f"  dead letter, {letter.reason}: {letter.detail}" for letter in self.list_dead_letters()]
         return "\n".join([f"{len(arrivals)} arrivals and {len(died)} dead letters, {expected}", *came, *died])
+
+
+def _tries(seconds: float) -> Iterator[None]:
+    """Give a turn at once, and one after each pause for so many seconds."""
+    deadline = time.monotonic() + seconds
+    yield
+    while time.monotonic() <= deadline:
+        time.sleep(POLL_SECONDS)
+        yield
 
 
 def open_sluice(container: SluiceContainer) -> Sluice:

@@ -88,14 +88,17 @@ class Process:
     def terminate(self, *, within: float = 30.0) -> int:
         """Ask it to stop, and give its exit code."""
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(within)
+        return self.wait(within=within)
 
     def send_signal(self, number: int) -> None:
         self._process.send_signal(number)
 
     def wait(self, *, within: float = 30.0) -> int:
-        """Wait until it ends by itself, and give its exit code."""
-        return self._process.wait(within)
+        """Wait until it ends, and until everything that it wrote was read; give its exit code."""
+        code = self._process.wait(within)
+        for reader in self._readers:
+            reader.join(within)
+        return code
 
     def close(self) -> None:
         """Leave nothing behind."""

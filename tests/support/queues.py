@@ -183,6 +183,7 @@ class FakeQueue:
 
     async def close(self) -> None:
         self.unavailable = "the queue was closed"
+        self._changed.set()
         for delivery in self._in_hand.copy():
             delivery.is_lost = True
             self.take_back(delivery)

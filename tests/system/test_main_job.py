@@ -271,3 +271,7 @@ def test_send_posts_generated_uplinks_and_says_how_they_were_answered(system_on_
     sending = system_on_sqlite.run(*arguments, SLUICE_AUTHORIZATION=AUTHORIZATION)
     assert sending.wait(within=60) == 0, sending.log
     assert AUTHORIZATION not in sending.log
+    [summary] = [line for line in sending.lines if "answers" in line]
+    assert [(count["status"], count["requests"]) for count in summary["answers"]] == [(202, 50)]
+    assert summary["uplinks_accepted"] == 500
+    assert "sluice_uplinks_accepted_total 500.0" in httpx.get(f"{ingest.url}/metrics").text

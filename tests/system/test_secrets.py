@@ -230,6 +230,7 @@ def test_what_cannot_start_says_why_without_a_secret(system: System, role: str, 
         process.wait(within=8)
     except subprocess.TimeoutExpired:
         process.terminate()
+    assert process.log
     assert find_leaks(process.log) == []
 
 

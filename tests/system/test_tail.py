@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.broker import BrokerContainer
 from tests.support.leftovers import delete_queues
-from tests.support.processes import Process
+from tests.support.processes import SLUICE, Process
 from tests.support.roles import PROFILE_TOKEN, Roles
 from tests.support.system import AUTHORIZATION, LORAWAN_AUTHORIZATION, NETWORK_TOKEN, RETRY_STEPS, System
 from tests.support.waiting import eventually
@@ -114,6 +114,23 @@ async def test_tail_shows_the_whole_story_of_what_is_delivered_retried_and_dead(
     assert tail.wait() == 0
     tail.close()
     assert not [secret for secret in SECRETS if secret in tail.log]
+
+
+@pytest.mark.parametrize("flags", ["", "--json"])
+async def test_tail_ends_without_a_word_when_nobody_reads_on(system_on_sqlite: System, flags: str) -> None:
+    system = system_on_sqlite
+    ingest = system.start_ingest()
+    pipe = f"{SLUICE} tail {flags} --url {ingest.url} | head -1"
+    shown = system._start("sh", "-c", pipe, environment=system.environment)
+    await eventually(lambda: count(ingest, "sluice_event_viewers") == 1, within=LATE_SECONDS)
+
+    def has_ended_after_more() -> bool:
+        post(ingest, {"serial": "A"})
+        return shown.exit_code is not None
+
+    await eventually(has_ended_after_more, within=LATE_SECONDS)
+    shown.close()
+    assert [line.partition("accepted")[1] for line in shown.raw] == ["accepted"]
 
 
 async def test_tail_shows_what_was_asked_for_a_line_each(system: System) -> None:
