@@ -19,7 +19,7 @@ POSTS = "posts"
 BULK = "bulk"
 
 AHEAD = 4_000
-"""Uplinks on their way: twice what a worker has in hand."""
+"""Uplinks on their way: four times what a worker has in hand."""
 
 AHEAD_SLOW = 400
 """For the far slower systems: what is on its way has to arrive before the delays are measured."""

@@ -1,6 +1,5 @@
 """``sluice dead``: the uplinks that ended as dead letters; why they did, and what becomes of them."""
 
-import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing, contextmanager
@@ -10,14 +9,13 @@ from cyclopts import App, Parameter
 from cyclopts.types import PositiveInt
 from rich.console import Console
 from rich.progress import Progress
-from rich.prompt import Confirm
 
 from cli.dead_filter import LetterFilter
 from cli.dead_selection import DeadLetterRequest, NotDoneError
 from cli.dead_story import letter_to_document, show_letters, show_story, story_to_document, tabulate_counts
 from cli.deployment import Deployment
 from cli.flags import AsJson, Switch
-from cli.terminal import fail, print_line, say
+from cli.terminal import ask, fail, print_line, say
 from common.dead_letter import DeadLetter
 from common.dead_replay import REPLAY_RATE, Replayer, purge
 from common.directory.model import Directory
@@ -161,7 +159,7 @@ async def _purge(request: DeadLetterRequest, *, yes: bool, dry_run: bool) -> Non
         letter_ids = await selection.choose_ids(queue)
     Console().print(tabulate_counts(selection.by_reason, title="would be purged" if dry_run else "to be purged"))
     if not dry_run and letter_ids:
-        if not (yes or _confirm(f"Give up {len(letter_ids):,} uplinks for good?")):
+        if not (yes or ask(f"Give up {len(letter_ids):,} uplinks for good?")):
             raise NotDoneError("nothing was purged")
         with _progress("Letters", len(letter_ids)) as advance:
             async with request.open_queue() as queue:
@@ -176,9 +174,6 @@ async def _report(doing: Coroutine[Any, Any, None]) -> int:
     configure_logs(level="ERROR", json=False)
     try:
         await doing
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever read has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at the end
     except UNDOABLE as error:
         return fail(error)
     return 0
@@ -210,13 +205,6 @@ def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task(what, total=total)
         yield lambda count: progress.advance(bar, count)
-
-
-def _confirm(question: str) -> bool:
-    try:
-        return Confirm.ask(question, console=Console(stderr=True), default=False)
-    except EOFError:
-        return False
 
 
 def _refuse_missing(uplink_ids: Sequence[str]) -> None:

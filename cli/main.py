@@ -1,5 +1,6 @@
 """The ``sluice`` command: the roles, and the operator's tools."""
 
+import os
 import sys
 from importlib.metadata import version
 
@@ -22,7 +23,7 @@ app = App(
 COMMANDS = {
     "run": LazyCommand(
         "cli.run_command:run",
-        "Run everything in one process: ingest, worker, and the registry on storage of its own.",
+        "Run everything in one process: ingest, worker, console, and the registry on storage of its own.",
     ),
     "ingest": LazyCommand(
         "cli.ingest:ingest",
@@ -79,15 +80,27 @@ add_lazily(app, COMMANDS)
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. Where whoever reads has read enough (``| head``), the exit code is 1, as Rich has it."""
     try:
-        app(sys.argv[1:], exit_on_error=False)
+        code = run_command()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at the end
+        code = 1
+    sys.exit(code)
+
+
+def run_command() -> int:
+    """Run the command that was asked for. Gives the exit code; what could not be done is said on standard error."""
+    try:
+        code: int = app(sys.argv[1:], exit_on_error=False, result_action="return_int_as_exit_code_else_zero")
     except CycloptsError:  # which it has said
-        sys.exit(USAGE)
+        return USAGE
     except ValidationError as error:  # of an environment variable; flags are checked by the command line
         for problem in error.errors(include_input=False):
             name = "_".join(str(part) for part in problem["loc"]).upper()
             say(f"SLUICE_{name}: {describe_error(problem)}")
-        sys.exit(USAGE)
+        return USAGE
     except CommandError as error:
-        sys.exit(fail(error))
+        return fail(error)
+    return code

@@ -43,6 +43,7 @@ from cli.registry_flags import (
     TokenName,
     Yes,
 )
+from cli.terminal import ask
 from common.curl import make_sample, write_read_curl, write_send_curl
 from common.registry_requests import Document
 
@@ -188,7 +189,7 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise RegistryError("nothing was removed: nobody can be asked here, so say --yes")
-    if input(f"{question} [y/N] ").strip().lower() not in {"y", "yes"}:
+    if not ask(question):
         raise RegistryError("nothing was removed")
 
 

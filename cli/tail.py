@@ -3,11 +3,11 @@
 import asyncio
 import os
 import signal
-import sys
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, cast
 
 from cyclopts import Group, Parameter
 
@@ -21,7 +21,7 @@ from common.directory.model import Directory
 from common.directory.naming import NotIdentifiedError, identify_key, identify_network
 from common.directory.problems import DirectoryError
 from common.events.announcement import Announcement, EventFilter
-from common.events.engine import Missed, Sampled, Seen
+from common.events.engine import Missed, Sampled
 from common.events.event import Event
 from common.logs import configure_logs
 from common.reason import Reason
@@ -105,8 +105,6 @@ async def tail(
         await _watch(settings, announcement, url, printer)
     except (NotIdentifiedError, TailError, TlsError) as error:
         return fail(error)
-    except BrokenPipeError:  # whoever read it has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -126,27 +124,20 @@ async def _identify(settings: Settings, which: UplinkFilter) -> UplinkFilter:
 
 
 async def _watch(settings: Settings, announcement: Announcement, urls: Sequence[str], printer: EventPrinter) -> None:
-    """Show what is seen until a signal ends it."""
-    stopped = asyncio.Event()
+    """Show what is seen until a signal ends it.
+
+    All in the command's own task: Rich raises SystemExit where the pipe is closed, and asyncio reports that of another.
+    """
+    watching = cast("asyncio.Task[int]", asyncio.current_task())
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with open_seen(settings, announcement, urls) as seen:
-        showing = asyncio.create_task(_show(seen, printer))
-        stopping = asyncio.create_task(stopped.wait())
-        done, _ = await asyncio.wait({showing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (showing, stopping):
-            task.cancel()
-        await asyncio.wait({showing, stopping})
-        if showing in done:
-            showing.result()
-
-
-async def _show(seen: AsyncIterator[Seen], printer: EventPrinter) -> None:
-    async for each in seen:
-        if isinstance(each, Event):
-            printer.show(each)
-        else:
-            say(_explain(each))
+        asyncio.get_running_loop().add_signal_handler(number, watching.cancel)
+    with suppress(asyncio.CancelledError):
+        async with open_seen(settings, announcement, urls) as seen:
+            async for each in seen:
+                if isinstance(each, Event):
+                    printer.show(each)
+                else:
+                    say(_explain(each))
 
 
 def _explain(told: Missed | Sampled) -> str:

@@ -24,6 +24,13 @@ def fail(problem: object) -> int:
     return 1
 
 
+def ask(question: str) -> bool:
+    """Ask a person at the terminal; whatever is not a yes is a no, and so is the end of the input (Ctrl-D)."""
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
 def print_document(document: Any) -> None:
     """Print JSON on standard output, indented: for a person as well."""
     sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

@@ -17,6 +17,7 @@ QUIET_LIBRARIES = {
     "aiormq": logging.CRITICAL,
     "aiosqlite": logging.WARNING,  # logs statements with their values at DEBUG
     "alembic": logging.WARNING,
+    "opentelemetry.trace": logging.ERROR,  # quotes a sender's tracestate at every attempt
 }
 
 # Both would print local variables by default, and a local variable may hold a token.

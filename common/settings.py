@@ -30,7 +30,7 @@ ChosenToken = Annotated[SecretStr, AfterValidator(_check_token)]
 
 
 class Settings(BaseSettings):
-    """What an operator may set. Durations are in seconds, sizes in bytes."""
+    """What an operator may set."""
 
     model_config = SettingsConfigDict(env_prefix="SLUICE_", frozen=True)
 
@@ -38,10 +38,8 @@ class Settings(BaseSettings):
     database: SecretStr | None = Field(
         None, description="The registry's: postgresql://USER:PASSWORD@HOST/NAME; without it a file in the data folder."
     )
-    data_retention_days: float = Field(
-        0.0, description="How long the registry keeps data, by its time; 0: for ever.", ge=0
-    )
-    secret_key: SecretStr | None = Field(None, description="What the registry keeps its tokens under.")
+    data_retention_days: float = Field(0.0, description="Days the registry keeps data, by its time; 0: for ever.", ge=0)
+    secret_key: SecretStr | None = Field(None, description="What the registry encrypts its tokens with.")
     queue: str = Field("sqlite:var/queue.db", description="Where the queue is: amqp://…, amqps://… or sqlite:PATH.")
     queue_prefix: str = Field("sluice", description="First part of every queue's name.", min_length=1)
     queue_limit: int = Field(
@@ -84,48 +82,54 @@ class Settings(BaseSettings):
     tls_ca: Path | None = Field(None, description="Authorities to trust in addition to the system's, PEM.")
 
     connections_limit: int = Field(4_000, description="Open connections at each role's server; 503 above.", ge=1)
-    body_limit: int = Field(1_048_576, description="Largest body, decoded; 413 above.", ge=1, le=8_388_608)
+    body_limit: int = Field(1_048_576, description="Bytes of the largest body, decoded; 413 above.", ge=1, le=8_388_608)
     items_limit: int = Field(1_000, description="Most uplinks in one request; 413 above.", ge=1)
-    request_timeout: float = Field(10.0, description="Time for a request to arrive whole; 408 afterwards.", gt=0)
-    confirm_timeout: float = Field(2.0, description="Time for the queue to confirm; 503 afterwards.", gt=0)
+    request_timeout: float = Field(10.0, description="Seconds for a request to arrive whole; 408 afterwards.", gt=0)
+    confirm_timeout: float = Field(2.0, description="Seconds for the queue to confirm; 503 afterwards.", gt=0)
     waiting_limit: int = Field(2_000, description="Requests that wait for a confirm; 503 above.", ge=1)
 
     uplinks_in_hand: int = Field(1_000, description="Uplinks that one worker processes at a time.", ge=1)
     posts_in_flight: int = Field(64, description="Requests that one worker has open downstream.", ge=1)
-    downstream_timeout: float = Field(15.0, description="Time for one answer from downstream.", gt=0)
+    downstream_timeout: float = Field(15.0, description="Seconds for one answer from downstream.", gt=0)
     blip_seconds: float = Field(
-        10.0, description="How long a failing request is repeated in place, before the ladder.", ge=0
+        10.0, description="Seconds for which a failing request is repeated in place, before the ladder.", ge=0
     )
     resolver_cache_size: int = Field(100_000, description="Serials whose device token is remembered.", ge=1)
-    resolver_found_ttl: float = Field(3_600.0, description="How long a device token is remembered.", gt=0)
-    resolver_unknown_ttl: float = Field(60.0, description="How long an unknown serial is remembered.", gt=0)
+    resolver_found_ttl: float = Field(3_600.0, description="Seconds a device token is remembered.", gt=0)
+    resolver_unknown_ttl: float = Field(60.0, description="Seconds an unknown serial is remembered.", gt=0)
 
     parser_processes: int = Field(2, description="Processes that run payload parsers.", ge=1, le=64)
-    parser_seconds: float = Field(1.0, description="Processor time that one parser may take in one run.", gt=0, le=60)
+    parser_seconds: float = Field(
+        1.0, description="Seconds of processor time that one parser may take in one run.", gt=0, le=60
+    )
     parser_memory: int = Field(
-        67_108_864, description="Heap that one parser may take, and as much again for its buffers.", ge=8_388_608
+        67_108_864,
+        description="Bytes of heap that one parser may take, and as many again for its buffers.",
+        ge=8_388_608,
     )
 
     retry_steps: str = Field(
         ",".join(f"{step.total_seconds():g}" for step in DEFAULT_STEPS),
-        description="Waits between attempts, ascending, with commas.",
+        description="Seconds to wait between attempts, ascending, with commas.",
     )
     retry_attempts: int = Field(DEFAULT_ATTEMPTS, description="Attempts before an uplink is a dead letter.", ge=1)
     dead_letter_days: float = Field(
-        90.0, description="How long dead letters are kept (RabbitMQ: fixed at first start).", gt=0
+        90.0, description="Days dead letters are kept (RabbitMQ: fixed at first start).", gt=0
     )
 
     drain_delay: float = Field(
         0.0,
-        description="How long everything goes on after SIGTERM, no longer ready, so that load balancers notice.",
+        description="Seconds everything goes on after SIGTERM, no longer ready, so that load balancers notice.",
         ge=0,
     )
-    shutdown_timeout: float = Field(20.0, description="Time to finish what is in hand after SIGTERM.", gt=0)
+    shutdown_timeout: float = Field(20.0, description="Seconds to finish what is in hand after SIGTERM.", gt=0)
     traces: Annotated[str, AfterValidator(check_url)] | None = Field(
         None, description="Collector that spans are sent to, OTLP over HTTP, such as http://collector:4318."
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="From which level on.")
-    log_format: Literal["json", "console", "auto"] = Field("auto", description="auto: console on a terminal.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+    log_format: Literal["json", "console", "auto"] = Field(
+        "auto", description="How lines are logged; auto: console on a terminal, else json."
+    )
 
     @property
     def directory_url(self) -> str | None:

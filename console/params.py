@@ -79,7 +79,8 @@ def read_params(form: Form) -> list[Document]:
 def find_changes(parameters: Iterable[Document], params: Iterable[Document], typed: Iterable[Document]) -> ParamChanges:
     """Compare what was typed with what the device has. A row without a key goes, and what is asked without a value.
 
-    A param that gets another value is for the device to read again.
+    A param that gets another value is for the device to read again. One whose key is typed again in another row stays,
+    and is changed: the registry knows it by its key.
     """
     asked = {parameter["name"] for parameter in parameters}
     present: Mapping[str, Document] = {param["id"]: param for param in params}
@@ -92,7 +93,8 @@ def find_changes(parameters: Iterable[Document], params: Iterable[Document], typ
         elif before is None or (before["key"].strip(), before["value"].strip()) != (row["key"], row["value"]):
             kept = {"id": row["id"]} if row["id"] else {}
             put.append({**kept, "key": row["key"], "value": row["value"], "sent": False})
-    return ParamChanges(put, removed)
+    keys = {param["key"] for param in put}
+    return ParamChanges(put, [param_id for param_id in removed if present[param_id]["key"] not in keys])
 
 
 def _ask(name: str, parameter: Document, param: Document) -> ParamField:

@@ -30,7 +30,7 @@ UPLINKS = int(os.environ.get("FAULTS_UPLINKS", "20000"))
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
 """Of the moments at which something is killed."""
 
-IN_HAND = 2_000 + 500
+IN_HAND = 1_000 + 500
 """Uplinks that a worker may have posted and not yet acknowledged: its limit, and one frame more."""
 
 LOAD_SECONDS = float(os.environ.get("FAULTS_SECONDS", "20"))

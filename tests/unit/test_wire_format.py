@@ -12,15 +12,21 @@ import pytest
 from cli.dead_story import letter_to_document
 from common.dead_letter import DeadLetter, DeadLetterList, Disposition, Mark, decode_entry, encode_entry
 from common.directory.file import FileDirectory
+from common.directory.model import Directory
 from common.directory.served import parse_served_directory
-from common.envelope import decode_frame, encode_frame, parse_time
+from common.envelope import FrameUnsupportedError, decode_frame, encode_frame, parse_time
 from common.events.announcement import decode_announcement, encode_announcement
 from common.events.event import decode_event, encode_event
 from common.fields.field_map import parse_field_map
 from common.fields.records import MappedFields, map_fields
+from common.reason import Reason
 from registry.directory import write_directory
 from registry.entries import KeyEntry, NetworkEntry, SerialNumber
 from tests.support.directories import build_key
+from workers.answers import Statement, read_statement
+from workers.mapping import MappedUplink, map_uplink
+from workers.outcome import DeadLettered
+from workers.resolver import DeviceToken, Resolver
 
 PAGE = Path(__file__).parents[2] / "docs" / "wire-format.md"
 
@@ -81,18 +87,53 @@ def test_a_history_is_written_as_documented(example: str) -> None:
     assert same_json(written, example)
 
 
+async def test_a_serial_that_nobody_knows_is_told_as_a_worker_tells_it(tmp_path: Path) -> None:
+    directory, letter = load_directory(tmp_path), decode_letter()
+    assert letter.envelope is not None
+    key, network = directory.key(letter.envelope.key_id), directory.network("lorawan")
+    assert key is not None
+    assert network is not None
+    mapped = map_uplink(letter.envelope.uplinks()[0], key, network)
+    assert isinstance(mapped, MappedUplink)
+    outcome = await Resolver(refuse, cache_size=1, found_ttl=1, unknown_ttl=1).resolve(mapped)
+    assert isinstance(outcome, DeadLettered)
+    assert list_details(Reason.SERIAL_UNKNOWN) == {outcome.detail}
+
+
+async def refuse(*_: object) -> DeviceToken:
+    """Answer as TagoIO does where there is no such device."""
+    read_statement(Statement(404, {}, {"status": False, "message": "Device Not Found"}))
+    raise NotImplementedError
+
+
+def test_so_is_a_frame_of_an_unknown_version() -> None:
+    assert list_details(Reason.ENVELOPE_UNSUPPORTED) == {str(FrameUnsupportedError(7))}
+
+
+def list_details(reason: Reason) -> set[str]:
+    """Give what the page says in detail wherever something died of this reason."""
+    deaths = [death for kind in ("letter", "event") for death in map(orjson.loads, examples(kind))]
+    deaths += [death for example in examples("history") for death in orjson.loads(example)]
+    return {death.get("facts", death)["detail"] for death in deaths if death["reason"] == reason}
+
+
 def decode_letter() -> DeadLetter:
     letter = decode_entry(examples("letter")[0].encode())
     assert isinstance(letter, DeadLetter)
     return letter
 
 
-@pytest.mark.parametrize("example", examples("directory"))
-def test_the_directory_document_loads(example: str, tmp_path: Path) -> None:
-    path = tmp_path / "sluice.toml"
+def load_directory(folder: Path) -> Directory:
+    (example,) = examples("directory")
+    path = folder / "sluice.toml"
     path.write_text(example)
     names = set(re.findall(r"\$\{(\w+)\}", example))
-    directory = FileDirectory(path, {name: f"token-{name}" for name in names}).current
+    return FileDirectory(path, {name: f"token-{name}" for name in names}).current
+
+
+def test_the_directory_document_loads(tmp_path: Path) -> None:
+    (example,) = examples("directory")
+    directory = load_directory(tmp_path)
     assert {key.id for key in directory.keys} == set(tomllib.loads(example)["authorizations"])
     assert {network.id for network in directory.networks} == set(tomllib.loads(example)["networks"])
 

@@ -18,7 +18,7 @@ SEGMENT_BYTES = 20_000_000
 """Dead letters expire a whole segment at a time; in RabbitMQ's default of 500 MB they would stay for years."""
 
 PUT_BACK_AFTER = timedelta(seconds=30)
-"""How long waits what was put back untried: the broker knows no way back into a message's own place."""
+"""How long waits what was put back: the broker knows no way back into a message's own place."""
 
 UNITS = (
     ("h", timedelta(hours=1)),
@@ -76,7 +76,7 @@ class Topology:
 
     @property
     def put_back(self) -> str:
-        """Name of the queue for what was put back untried: that of the retry step nearest to :data:`PUT_BACK_AFTER`."""
+        """Name of the queue for what was put back: that of the retry step nearest to :data:`PUT_BACK_AFTER`."""
         return self.retry(min(self.retry_steps, key=lambda step: abs(step - PUT_BACK_AFTER)))
 
     @property

@@ -380,12 +380,12 @@ async def test_nobody_is_asked_while_the_queue_is_open(monkeypatch: pytest.Monke
     """Whoever thinks for a minute would lose the connection: it sends no heartbeats meanwhile."""
     opened_when_asked: list[int] = []
 
-    def confirm(_: str) -> bool:
+    def ask(_: str) -> bool:
         opened_when_asked.append(len(opened))
         return True
 
     answer(monkeypatch, "")
-    monkeypatch.setattr(module, "_confirm", confirm)
+    monkeypatch.setattr(module, "ask", ask)
     assert await purge_dead() == 0
     assert (opened_when_asked, len(opened)) == ([1], 2)
 

@@ -1,13 +1,17 @@
 """The ``sluice`` command as a whole: its list of commands, what it imports, and its exit codes."""
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from cli.main import COMMANDS, app, main
 from cli.registry import COMMANDS as REGISTRY_COMMANDS
+from tests.support.directory_file import write_directory
+from tests.support.processes import SLUICE
 
 SHOW_MODULES = """
 import sys
@@ -123,6 +127,39 @@ def test_what_cannot_be_done_is_said_in_a_line(
     assert end(monkeypatch, "device", "list") == 1
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(told)
+
+
+@pytest.fixture
+def _buffered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Output as a process has it unless told otherwise; without a buffer, a part that was written counts as all."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
+@pytest.mark.usefixtures("_buffered")
+def test_whoever_reads_may_stop_in_the_middle(tmp_path: Path) -> None:
+    """Given more than a pipe holds, when its reader goes after a line, then the command ends without a word."""
+    (tmp_path / "sluice.toml").write_text(write_directory(serial_format="", field_map=""))
+    (tmp_path / "body.json").write_text(json.dumps([{"serial": f"{n}", "payload": "0A"} for n in range(400)]))
+    command = f"{SLUICE} explain body.json --key factory --json; echo $? >&2"
+    piped = ["sh", "-c", f"{{ {command}; }} | head -1"]
+    shown = subprocess.run(piped, cwd=tmp_path, capture_output=True, check=False, text=True)
+    assert (shown.stdout, shown.stderr) == ("{\n", "1\n")
+
+
+@pytest.mark.usefixtures("_buffered")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["presets", "--json"],
+        ["send", "--generate", "1", "--patience", "0", "--url", "http://127.0.0.1:9", "--authorization", "a", "--json"],
+    ],
+)
+def test_whoever_reads_may_be_gone_before_anything_is_written(arguments: list[str]) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    command = subprocess.run([SLUICE, *arguments], stdout=write_end, stderr=subprocess.PIPE, check=False, text=True)
+    os.close(write_end)
+    assert (command.stderr, command.returncode) == ("", 1)
 
 
 def test_a_page_is_no_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

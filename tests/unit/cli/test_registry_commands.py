@@ -4,7 +4,9 @@ import io
 import json
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -157,6 +159,16 @@ def test_removing_needs_a_yes(api: Api, run: Run) -> None:
     assert api.deleted == []
     run("connector", "remove", "Sensor", "--yes")
     assert api.deleted == ["/integration/connector/c1"]
+
+
+@pytest.mark.parametrize(("line", "deleted"), [("y\n", 1), ("n\n", 0), ("", 0)])
+def test_on_a_terminal_a_person_is_asked_and_the_end_of_the_input_is_a_no(
+    api: Api, monkeypatch: pytest.MonkeyPatch, line: str, deleted: int
+) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True, readline=lambda: line))
+    with nullcontext() if deleted else pytest.raises(RegistryError, match=r"^nothing was removed$"):
+        app(["connector", "remove", "Sensor"], result_action="return_value")
+    assert len(api.deleted) == deleted
 
 
 def test_a_key_is_removed_by_its_token_and_may_be_called_by_its_name(api: Api, run: Run) -> None:

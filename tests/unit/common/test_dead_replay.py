@@ -94,6 +94,8 @@ async def test_a_page_that_is_under_way_is_finished_when_the_replay_is_cancelled
     replaying = asyncio.create_task(replayer.replay(listed(letters)))
     await eventually(lambda: queue.pages)
     replaying.cancel()
+    done, _ = await asyncio.wait({replaying}, timeout=0.05)
+    assert not done
     queue.release()
     with pytest.raises(asyncio.CancelledError):
         await replaying

@@ -45,7 +45,7 @@ def test_the_example_of_the_documentation_loads() -> None:
     lorawan, key = directory.network("lorawan"), directory.authenticate("at-factory")
     assert lorawan is not None
     assert lorawan.token.get_secret_value() == "n-lorawan"
-    assert lorawan.serial == SerialRule(format="FF-FF-FF-FF-FF-FF-FF-FF", force_case="upper")
+    assert lorawan.serial == SerialRule(format="FF-FF-FF-FF-FF", force_case="upper")
     assert lorawan.share_posts is True
     assert key is not None
     assert (key.id, key.network, key.profile) == ("factory", "lorawan", "default")

@@ -59,7 +59,7 @@ class Running:
         self.breaker = Breaker(self.downstream)
         self.stopping = asyncio.Event()
         self.hurry: Callable[[], None] = lambda: None
-        consumer = Consumer(
+        self.consumer = Consumer(
             self.queue,
             self.process,
             Settlement(Ladder()),
@@ -67,7 +67,7 @@ class Running:
             uplinks_in_hand=uplinks_in_hand,
             hurry=lambda: self.hurry(),  # noqa: PLW0108 - a test sets it later
         )
-        self.task = asyncio.create_task(consumer.run(self.stopping, grace=0.2))
+        self.task = asyncio.create_task(self.consumer.run(self.stopping, grace=0.2))
 
     def deliver(self, *envelopes: Envelope, **how: Any) -> FakeDelivery:
         uplinks = sum(len(envelope.items) for envelope in envelopes)
@@ -169,8 +169,11 @@ async def test_what_is_in_hand_is_bounded(bound: str, monkeypatch: pytest.Monkey
     for _ in range(20):
         await asyncio.sleep(0)
     assert len(running.process.seen) == 3
+    assert REGISTRY.get_sample_value("sluice_uplinks_in_hand") == 12
     running.process.may_finish.set()
     await eventually(lambda: all(delivery.settled for delivery in deliveries))
+    await eventually(lambda: not running.consumer._handling)
+    assert REGISTRY.get_sample_value("sluice_uplinks_in_hand") == 0
     running.stopping.set()
     await running.task
 
@@ -242,6 +245,14 @@ async def test_nothing_is_taken_while_the_downstream_is_away(running: Running) -
     running.downstream.is_there = True
     await eventually(lambda: delivery.settled)
     assert running.queue.consumers == 1
+
+
+async def test_deliveries_that_end_by_themselves_stop_the_worker() -> None:
+    running = Running()
+    await eventually(lambda: running.queue.consumers)
+    await running.queue.close()
+    with pytest.raises(RuntimeError, match="by itself"):
+        await running.task
 
 
 async def test_a_flood_of_bugs_stops_the_worker_after_what_it_has_in_hand_is_settled() -> None:

@@ -65,6 +65,18 @@ def test_a_post_is_bounded_in_bytes() -> None:
     assert all(len(post.body) <= BODY_BYTES for post in posts)
 
 
+def test_the_bound_in_bytes_is_the_bodys_own() -> None:
+    (alone,), _ = group_into_posts([resolved(0)])
+    room = BODY_BYTES - len(alone.body)
+    (largest,), _ = group_into_posts([resolved(0, size=room)])
+    assert len(largest.body) == BODY_BYTES
+    _, (dead,) = group_into_posts([resolved(0, size=room + 1)])
+    assert f"a body of {BODY_BYTES + 1} bytes" in dead.detail
+    (both,), _ = group_into_posts([resolved(0), resolved(1)])
+    posts, _ = group_into_posts([resolved(0), resolved(1, size=BODY_BYTES + 1 - len(both.body))])
+    assert indexes(posts) == [[0], [1]]
+
+
 def test_an_uplink_that_fits_into_no_post_is_refused_alone() -> None:
     posts, oversized = group_into_posts([resolved(0), resolved(1, size=BODY_BYTES), resolved(2)])
     assert indexes(posts) == [[0, 2]]
