@@ -83,7 +83,8 @@ def main() -> None:
     """Run the command line. Where whoever reads has read enough (``| head``), the exit code is 1, as Rich has it."""
     try:
         code = run_command()
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is where a process was started without one
+            sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at the end
         code = 1

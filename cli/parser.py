@@ -18,7 +18,8 @@ from common.logs import configure_logs
 from common.settings import Settings
 from registry.ids import create_id
 from registry.parsers.model import SOURCE_BYTES, Decoded, Parser, ParserKind, ParserLimits, ParserOutcome
-from registry.parsers.pool import ParserPool, ParsersUnavailableError
+from registry.parsers.pool import ParserPool
+from registry.parsers.run_queue import ParsersUnavailableError
 from registry.parsers.source import ABSENT, find_globals
 from registry.parsers.trial import SAMPLE_ID, find_problem
 

@@ -5,8 +5,9 @@ the others alone, and uplinks that may not share a post (a parser runs once for 
 """
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
@@ -83,11 +84,17 @@ class Bulk:
     ) -> None:
         """Take the posts of one token: decoded one after the other, and stored in that order."""
         storing: dict[int, asyncio.Future[int]] = {}
-        for index in indexes:
+        remaining = deque(indexes)
+        while remaining:
+            index = remaining.popleft()
             try:
                 storing[index] = self._intake.store(await self._prepare(device, posts[index]))
             except Exception as error:  # noqa: BLE001 - it is the answer to this post, and the next one is taken
                 answers[index] = _refuse(error)
+                if answers[index]["code"] == HTTPStatus.TOO_MANY_REQUESTS:  # the next would wait as long for the same
+                    for later in remaining:
+                        answers[later] = answers[index]
+                    break
         for index, stored in storing.items():
             try:
                 answers[index] = {"code": 200, "status": True, "result": f"{await stored} Data Added"}

@@ -50,7 +50,7 @@ class Connectors:
         for a parser that cannot be run.
         """
         check_public(public=new.public, administrator=administrator)
-        await self._parsers.check(ParserKind.CONNECTOR, new)
+        await self._parsers.check(ParserKind.CONNECTOR, new, profile_id)
         async with self._database.writing() as connection:
             connector = await add_connector(connection, profile_id, new)
             await _check_reach(connection, connector.id)
@@ -80,7 +80,7 @@ class Connectors:
         devices of this connector are in it.
         """
         check_public(public=changes.public, administrator=profile.administrator)
-        await self._parsers.check(ParserKind.CONNECTOR, changes)
+        await self._parsers.check(ParserKind.CONNECTOR, changes, profile.id)
         values = {**changes.given, "updated_at": datetime.now(UTC)}
         networks = values.pop("networks", None)
         async with self._database.writing() as connection:

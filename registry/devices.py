@@ -68,7 +68,7 @@ class Devices:
         connector that does not allow the network, a serial that does not have its form, a param that is not taken or
         a parser that cannot be run, 409 for a serial that is taken.
         """
-        await self._parsers.check(ParserKind.DEVICE, new)
+        await self._parsers.check(ParserKind.DEVICE, new, profile_id)
         async with self._database.writing() as connection:
             network = await find_network(connection, profile_id, new.network)
             await check_connector(connection, profile_id, new.connector, network.id)
@@ -79,7 +79,7 @@ class Devices:
             values = {**_name_columns(new), "id": device.id, "profile_id": profile_id, "serial": serial}
             try:
                 await connection.execute(insert(DEVICES).values(values))
-            except IntegrityError:  # what it refers to stays until this transaction ends, so it can only be the serial
+            except IntegrityError:  # network and connector stay until this transaction ends: it can only be the serial
                 raise _taken(serial) from None
             await add_params(connection, device.id, new.configuration_params)
             return device, (await self._add_token(connection, device.id, FIRST_TOKEN, "full")).token
@@ -98,7 +98,7 @@ class Devices:
 
     async def change(self, profile_id: str, device_id: str, changes: DeviceChanges) -> None:
         """Change a device of this profile. Raises :class:`registry.refusal.RefusedError`: 404, and as creating one."""
-        await self._parsers.check(ParserKind.DEVICE, changes)
+        await self._parsers.check(ParserKind.DEVICE, changes, profile_id)
         values = {**_name_columns(changes), "updated_at": datetime.now(UTC)}
         async with self._database.writing() as connection:
             device = await self._find(connection, profile_id, device_id, lock=True)
@@ -135,6 +135,8 @@ class Devices:
             for table in (RECORDS, DEVICE_TOKENS, DEVICE_PARAMS):
                 await connection.execute(delete(table).where(table.c.device_id == device_id))
             await connection.execute(delete(DEVICES).where(DEVICES.c.id == device_id))
+            await advance_devices(connection)
+        self._known.forget()
 
     # Tokens
 

@@ -70,7 +70,7 @@ class Networks:
         Raises :class:`registry.refusal.RefusedError`: 403 for a public one, 400 for a parser that cannot be run.
         """
         check_public(public=new.public, administrator=administrator)
-        await self._parsers.check(ParserKind.NETWORK, new)
+        await self._parsers.check(ParserKind.NETWORK, new, profile_id)
         async with self._database.writing() as connection:
             network = await add_network(connection, self._sealer, profile_id, new)
         self._presence.forget()
@@ -94,7 +94,7 @@ class Networks:
         Serials that are stored stay as they are: a new rule is for new devices.
         """
         check_public(public=changes.public, administrator=profile.administrator)
-        await self._parsers.check(ParserKind.NETWORK, changes)
+        await self._parsers.check(ParserKind.NETWORK, changes, profile.id)
         values = {**changes.given, "updated_at": datetime.now(UTC)}
         async with self._database.writing() as connection:
             await NETWORK_SHARING.check_owner(connection, profile.id, network_id)

@@ -1,6 +1,7 @@
 """Payload parsers that are tried on a sample before they are saved."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -14,7 +15,8 @@ from registry.form import PARSER_BYTES, Form, Params, Parser, Tags
 from registry.ids import Id
 from registry.operations import Operation
 from registry.parsers.model import Decoded, ParserFailed, ParserKind, ParserOutcome
-from registry.parsers.pool import ParserPool, ParsersUnavailableError
+from registry.parsers.pool import ParserPool
+from registry.parsers.run_queue import ParsersUnavailableError
 from registry.parsers.stored import read_parser
 from registry.parsers.trial import SAMPLE_ID, find_problem
 from registry.refusal import unavailable
@@ -49,8 +51,8 @@ class ParserRoutes:
     def __init__(self, caller: Caller, pool: ParserPool) -> None:
         self._caller = caller
         self._pool = pool
-        self._turn = asyncio.Lock()
-        """One trial at a time, so that it never has every process, which devices wait for."""
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """One trial of each profile at a time, so that it never has every process, which its devices wait for."""
 
     @property
     def operations(self) -> Sequence[Operation]:
@@ -72,7 +74,7 @@ class ParserRoutes:
             "params": [param.model_dump(include={"key", "value", "sent"}) for param in device.params],
         }
         parser = read_parser(trial.kind, trial.payload_decoder)
-        async with self._turn:
+        async with self._turns[profile]:
             try:
                 return await self._pool.run(
                     [parser], trial.payload, raw_payload=trial.payload, device=described, profile=profile

@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from registry.parsers.model import ParserFailed, ParserKind
-from registry.parsers.pool import ParserPool, ParsersUnavailableError
+from registry.parsers.pool import ParserPool
+from registry.parsers.run_queue import ParsersUnavailableError
 from registry.parsers.stored import read_parser
 from registry.refusal import invalid, unavailable
 
@@ -22,12 +23,12 @@ class ParserCheck:
     def __init__(self, pool: ParserPool) -> None:
         self._pool = pool
 
-    async def check(self, kind: ParserKind, saved: HasParser) -> None:
+    async def check(self, kind: ParserKind, saved: HasParser, profile: str) -> None:
         """Raise :class:`registry.refusal.RefusedError`: 400 for what is no JavaScript, 503 while nothing can tell."""
         if not saved.payload_decoder:
             return
         try:
-            outcome = await self._pool.compile(read_parser(kind, saved.payload_decoder))
+            outcome = await self._pool.compile(read_parser(kind, saved.payload_decoder), profile)
         except ParsersUnavailableError as error:
             raise unavailable(str(error)) from None
         if isinstance(outcome, ParserFailed):

@@ -27,8 +27,6 @@ from registry.parsers.model import (
 from registry.parsers.result import ResultRefusedError, coerce_records
 from registry.parsers.run_queue import Job, ParsersUnavailableError, RunQueue
 
-__all__ = ["ParserPool", "ParsersUnavailableError"]
-
 TRIES = 2
 """How often a run is tried whose process died: the first time, something else may have killed it."""
 
@@ -84,9 +82,9 @@ class ParserPool:
         run = {"payload": posted, "raw_payload": raw, "device": device, "compile_only": False}
         return await self._submit(profile, parsers, run, payload)
 
-    async def compile(self, parser: Parser) -> ParserOutcome:
+    async def compile(self, parser: Parser, profile: str = "") -> ParserOutcome:
         """Find out whether a parser can be run, without running it. Raises as :meth:`run`."""
-        return await self._submit("", [parser], {"compile_only": True}, [])
+        return await self._submit(profile, [parser], {"compile_only": True}, [])
 
     async def _submit(
         self, profile: str, parsers: Sequence[Parser], run: dict[str, Any], payload: Any
@@ -149,10 +147,17 @@ class ParserPool:
             _settle(job, answer)
         except Exception as error:  # noqa: BLE001 - as above
             job.fail(error)
-        if answer.get("ends"):
-            await _kill(child)
+        if child is not None and not answer.get("ends"):
+            return child
+        await _kill(child)
+        return await self._start_next()
+
+    async def _start_next(self) -> ParserChild | None:
+        """Replace a process at the expense of whose job has ended it; None where the next job has to try."""
+        try:
+            return await ParserChild.start(self._limits)
+        except ProcessGoneError:
             return None
-        return child
 
     async def _ask(self, job: Job, child: ParserChild | None) -> tuple[ParserChild | None, dict[str, Any]]:
         """Give the answer of a process, and the process as long as it lives.

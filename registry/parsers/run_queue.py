@@ -67,13 +67,23 @@ class RunQueue:
 
     def add(self, job: Job) -> None:
         """Have the job wait; it fails with :class:`ParsersBusyError` in time. Raises that where there is no room."""
-        jobs = self._waiting.get(job.profile)
+        jobs = self._drop_ended(job.profile)
         if len(jobs or ()) >= MOST_WAITING - sum(map(len, self._waiting.values())):
             raise ParsersBusyError
         if jobs is None:
             jobs = self._waiting[job.profile] = deque()
             self._used[job.profile] = max(self._used[job.profile], self._floor)
         jobs.append((job, asyncio.get_running_loop().call_later(LONGEST_WAIT_SECONDS, job.fail, ParsersBusyError())))
+
+    def _drop_ended(self, profile: str) -> deque[tuple[Job, asyncio.TimerHandle]] | None:
+        """Give what of a profile waits, without those at its head that nobody waits for any more; None: nothing."""
+        jobs = self._waiting.get(profile)
+        while jobs and jobs[0][0].outcome.done():
+            jobs.popleft()[1].cancel()
+        if jobs is not None and not jobs:
+            del self._waiting[profile]
+            return None
+        return jobs
 
     def take(self, prefers: Callable[[Job], bool]) -> Job | None:
         """Give the job that is next, of the first ones of its profile one that is preferred; None: nothing waits."""

@@ -10,6 +10,7 @@ from registry import bulk
 from registry.decoding import Payload
 from registry.entries import DeviceEntry
 from registry.records import ValidRecord, check_records
+from registry.refusal import RefusedError
 from registry.service import Registry
 from tests.unit.registry.api import Api
 from tests.unit.registry.devices import CreateDevice, Device
@@ -132,6 +133,30 @@ async def test_a_parser_runs_once_for_each_post_in_the_order_of_a_devices_posts(
     assert [answer["code"] for answer in answers] == [200, 200, 200, 200, 500, 500, 200, 200]
     for device in devices:
         assert [payload for device_id, payload in seen if device_id == device.id] == texts
+
+
+async def test_behind_a_post_whose_parser_found_no_time_those_of_its_device_do_not_wait_as_well(
+    registry: Registry, api: Api, stranger: Api, create_device: CreateDevice
+) -> None:
+    """Each would wait as long, and the whole request for all of them."""
+    device, other = await create_device(), await create_device()
+    seen: list[Any] = []
+
+    async def decode(device: DeviceEntry, payload: Payload, uplink_ids: Sequence[str] = ()) -> list[ValidRecord]:
+        del device, uplink_ids
+        seen.append(payload)
+        if payload == "2":
+            raise RefusedError(429, "Too many posts wait for their parsers (Retry-After: 1)")
+        return check_records({"variable": "a"})
+
+    registry.intake._decode = decode
+    for each in (device, other):
+        await api.put(f"/device/{each.id}", payload_decoder="YQ==")
+    posts = [{"device_token": each.token, "records": text} for text in "123" for each in (device, other)][:5]
+    posts[3] = {"device_token": other.token, "records": "other"}
+    answers = await stranger.post("/data/bulk", {"posts": posts})
+    assert [answer["code"] for answer in answers] == [200, 200, 429, 200, 429]
+    assert sorted(seen) == ["1", "1", "2", "other"]
 
 
 @pytest.mark.parametrize(

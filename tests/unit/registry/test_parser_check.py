@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import update
 
 from registry.first_start import FirstStart
-from registry.parsers.pool import ParserPool, ParsersUnavailableError
+from registry.parsers.pool import ParserPool
+from registry.parsers.run_queue import ParsersUnavailableError
 from registry.schema import NETWORKS
 from registry.service import Registry
 from tests.unit.registry.api import Api

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from registry.parser_routes import TRIAL_BYTES
-from registry.parsers.pool import ParserPool, ParsersUnavailableError
+from registry.parsers.pool import ParserPool
+from registry.parsers.run_queue import ParsersUnavailableError
 from registry.request import BODY_BYTES
 from registry.service import Registry
 from tests.unit.registry.api import Api

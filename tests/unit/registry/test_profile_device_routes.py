@@ -11,6 +11,7 @@ from registry.data_writer import DevicePost
 from registry.entries import NewDeviceToken
 from registry.first_start import FirstStart
 from registry.records import check_records
+from registry.refusal import RefusedError
 from registry.schema import RECORDS
 from registry.service import Registry
 from tests.unit.registry.api import Api
@@ -185,16 +186,21 @@ async def test_a_device_is_removed_whole_though_a_post_and_a_token_still_come(
     """Another registry knows the device's token for a while, and a parser may take its time."""
     device = await create_device()
     remove_all = DataRemover.remove_all
+    late: list[str] = []
 
     async def remove_all_too_early(remover: DataRemover, device_id: str) -> int:
         removed = await remove_all(remover, device_id)
-        await registry.devices.add_token(first.profile_id, NewDeviceToken(device=device_id, name="Late"))
+        added = await registry.devices.add_token(first.profile_id, NewDeviceToken(device=device_id, name="Late"))
+        late.append(added.token.get_secret_value())
+        await registry.devices.authenticate(late[0])
         await registry.intake.store(DevicePost(device_id, check_records({"variable": "late"})))
         return removed
 
     monkeypatch.setattr(DataRemover, "remove_all", remove_all_too_early)
     await registry.devices.remove(first.profile_id, device.id)
     assert await registry.devices.list_for(first.profile_id) == []
+    with pytest.raises(RefusedError, match="Authorization Denied"):
+        await registry.devices.authenticate(late[0])
 
 
 async def test_each_token_of_a_device_may_do_what_it_is_permitted(api: Api, create_device: CreateDevice) -> None:

@@ -15,8 +15,8 @@ from registry.parsers import pool as module
 from registry.parsers import run_queue
 from registry.parsers.child import ParserChild, ProcessGoneError
 from registry.parsers.model import SOURCE_BYTES, Decoded, ParserFailed, ParserKind, ParserLimits, ParserOutcome
-from registry.parsers.pool import ParserPool, ParsersUnavailableError
-from registry.parsers.run_queue import ParsersBusyError
+from registry.parsers.pool import ParserPool
+from registry.parsers.run_queue import ParsersBusyError, ParsersUnavailableError
 from tests.support.waiting import eventually
 from tests.unit.registry.parsers.runs import GROUP, PAYLOAD, TIME, Runs, list_children, parser_of
 
@@ -197,13 +197,15 @@ class Stub:
         self.begun: list[tuple[str, Any]] = []
         self.may_answer = asyncio.Event()
         self.seconds = 0.0
+        self.ends: set[str] = set()
+        """Profiles whose runs end the process."""
 
     async def run(self, _: object, run: Mapping[str, Any]) -> dict[str, Any]:
         seconds = orjson.loads(orjson.dumps(run["payload"]))
         self.begun.append((run["device"]["id"], seconds))
         await self.may_answer.wait()
         self.seconds += seconds
-        return {"payload": [], "serial": None}
+        return {"payload": [], "serial": None, "ends": run["device"]["id"] in self.ends}
 
     async def kill(self) -> None:
         pass
@@ -241,6 +243,23 @@ async def test_a_profile_with_slow_parsers_keeps_nobody_else_waiting(stub: Stub,
     assert order[:processes] == ["slow"] * processes
     assert set(order[processes : processes + 20]) == {"quick", "other"}
     assert order[processes + 20 :] == ["slow"] * (20 - processes)
+
+
+async def test_who_ends_its_process_pays_for_the_next_one(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def start(*_: object) -> Stub:
+        stub.seconds += 1.0
+        return stub
+
+    monkeypatch.setattr(ParserChild, "start", start)
+    stub.ends = {"killer"}
+    async with ParserPool(ParserLimits(processes=1)) as pool:
+        first = stub.post(pool, "first", 0.001)
+        await eventually(lambda: stub.begun)
+        posted = [stub.post(pool, name, 0.001) for _ in range(3) for name in ("killer", "other")]
+        await asyncio.sleep(0)
+        stub.may_answer.set()
+        await asyncio.gather(first, *posted)
+    assert [profile for profile, _ in stub.begun] == ["first", "killer", *["other"] * 3, "killer", "killer"]
 
 
 async def test_a_run_that_has_waited_too_long_is_refused_and_never_begun(

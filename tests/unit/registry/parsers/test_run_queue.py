@@ -77,6 +77,17 @@ async def test_a_profile_has_no_more_waiting_than_there_is_room_left_for_others(
     add(queue, "E")
 
 
+async def test_runs_that_nobody_waits_for_any_more_keep_no_place(
+    queue: RunQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_queue, "MOST_WAITING", 4)
+    for job in add(queue, "A", "A"):
+        job.fail(ParsersBusyError())
+        assert isinstance(job.outcome.exception(), ParsersBusyError)
+    add(queue, "A", "A")
+    assert take_all(queue) == "AA"
+
+
 async def test_a_run_waits_only_so_long_and_is_not_given_afterwards(
     queue: RunQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
