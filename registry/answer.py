@@ -38,7 +38,7 @@ def write_refusal(refused: RefusedError) -> dict[str, Any]:
 def explain(error: Exception, route: str | None) -> RefusedError:
     """Log what nobody expected; give what is answered: 503 where the database is away, and 500 for anything else."""
     if is_passing(error):
-        log.warning("database.failed", route=route, exc_info=error)
+        log.warning("request.put_off", route=route, error=type(error).__name__)  # the database itself says the rest
         return unavailable(AWAY)
     log.error("request.broken", route=route, exc_info=error)
     return RefusedError(500, BROKEN)
