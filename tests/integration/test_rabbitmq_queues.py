@@ -14,12 +14,12 @@ from common.dead_letter import DeadLetter, DeadLetterList, Disposition
 from common.envelope import FRAME_VERSION
 from common.metrics import REGISTRY
 from common.queue.limits import DELIVERY_LIMIT
-from common.queue.protocol import Message, QueueUnavailableError, Remainder, UnroutableError
+from common.queue.protocol import Message, QueueUnavailableError, Remainder
 from common.queue.rabbitmq.dead_letters import StreamReader
 from common.queue.rabbitmq.delivery import RabbitDelivery
 from common.queue.rabbitmq.engine import RabbitQueue
 from common.queue.rabbitmq.messages import encode_message
-from common.queue.rabbitmq.problems import StreamNotReadyError
+from common.queue.rabbitmq.problems import QueueDeletedError, StreamNotReadyError
 from common.queue.rabbitmq.publisher import Publisher
 from common.queue.rabbitmq.settling import Settler
 from common.queue.rabbitmq.topology import Topology
@@ -259,7 +259,7 @@ async def test_an_unroutable_publish_harms_none_of_those_beside_it(
         *(queue.publish(MESSAGE) for _ in range(5)),
         return_exceptions=True,
     )
-    assert [type(result) for result in results] == [type(None)] * 5 + [UnroutableError] + [type(None)] * 5
+    assert [type(result) for result in results] == [type(None)] * 5 + [QueueDeletedError] + [type(None)] * 5
     assert (await queue.depths()).work == 11
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
-from common.queue.protocol import QueueUnavailableError
+from common.queue.protocol import QueueUnavailableError, UnroutableError
 from common.tls import explain_distrust
 
 
@@ -24,7 +24,7 @@ class QueueMismatchError(QueueUnavailableError):
         )
 
 
-class QueueDeletedError(QueueUnavailableError):
+class QueueDeletedError(UnroutableError):
     """Somebody deleted a queue of ours."""
 
     def __init__(self, queue: str) -> None:

@@ -8,7 +8,7 @@ import aio_pika
 from aio_pika.exceptions import DeliveryError, PublishError
 
 from common import metrics
-from common.queue.protocol import QueueUnavailableError, UnroutableError
+from common.queue.protocol import QueueUnavailableError
 from common.queue.rabbitmq.link import Link
 from common.queue.rabbitmq.messages import count_uplinks
 from common.queue.rabbitmq.problems import NoAnswerError, QueueDeletedError, answered_within
@@ -72,7 +72,7 @@ class Publisher:
             await session.channel.default_exchange.publish(message, queue, mandatory=True)
         except PublishError as error:
             self._missing_since[queue] = asyncio.get_running_loop().time()
-            raise UnroutableError(str(QueueDeletedError(queue))) from error
+            raise QueueDeletedError(queue) from error
         except DeliveryError as error:
             raise QueueUnavailableError(f"RabbitMQ refused a message for {queue!r}: is it full?") from error
         except BaseException:
@@ -92,7 +92,7 @@ class Publisher:
         if queue not in self._missing_since:
             return
         if asyncio.get_running_loop().time() - self._missing_since[queue] < self._timing.pause_seconds:
-            raise UnroutableError(str(QueueDeletedError(queue)))
+            raise QueueDeletedError(queue)
         async with self._declaring, answered_within(self._timing.answer_seconds, "declaring the queues"):
             if queue in self._missing_since:
                 await self._prepare(session.channel)
