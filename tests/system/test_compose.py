@@ -50,6 +50,7 @@ class Deployment:
         environment |= {
             "SLUICE_IMAGE": self.image,
             "SLUICE_INGEST_PORT": "0",
+            "SLUICE_INGEST_URL": "http://127.0.0.1:8080",  # made of the port where nobody says it, which 0 is not
             "SLUICE_REGISTRY_PORT": "0",
             "SLUICE_CONSOLE_PORT": "0",
             "SLUICE_PROFILE_TOKEN": self.profile_token,
