@@ -60,7 +60,7 @@ bench: build/bench/ready  ## measure Sluice beside its peers and write docs/perf
 bench-console: build/bench/ready  ## measure what the console's live inspector costs ingest and worker; twenty-five minutes
 	$(MEASURED)/python -m bench console
 
-bench-long: build/bench/ready  ## a backlog of 1,000,000 uplinks, and the memory over 2,000,000; takes an hour or two
+bench-long: build/bench/ready  ## a backlog of 1,000,000 uplinks, and the memory over 2,000,000; takes twenty minutes, or an hour where the disk is slow
 	$(MEASURED)/python -m bench long
 
 faults: setup  ## break everything under load and count what arrives; needs a Docker engine, takes an hour or two
