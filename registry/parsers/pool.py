@@ -156,7 +156,7 @@ class ParserPool:
         """Replace a process at the expense of whose job has ended it; None where the next job has to try."""
         try:
             return await ParserChild.start(self._limits)
-        except ProcessGoneError:
+        except Exception:  # noqa: BLE001 - the next job meets it too, and tells whoever waits for it
             return None
 
     async def _ask(self, job: Job, child: ParserChild | None) -> tuple[ParserChild | None, dict[str, Any]]:

@@ -262,6 +262,22 @@ async def test_who_ends_its_process_pays_for_the_next_one(stub: Stub, monkeypatc
     assert [profile for profile, _ in stub.begun] == ["first", "killer", *["other"] * 3, "killer", "killer"]
 
 
+async def test_a_next_process_that_meets_a_bug_ends_no_worker(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = iter([None, RuntimeError("a bug"), None])
+
+    async def start(*_: object) -> Stub:
+        if error := next(starts):
+            raise error
+        return stub
+
+    monkeypatch.setattr(ParserChild, "start", start)
+    stub.ends = {"killer"}
+    stub.may_answer.set()
+    async with ParserPool(ParserLimits(processes=1)) as pool:
+        assert isinstance(await stub.post(pool, "killer", 0.001), Decoded)
+        assert isinstance(await asyncio.wait_for(stub.post(pool, "other", 0.001), 5), Decoded)
+
+
 async def test_a_run_that_has_waited_too_long_is_refused_and_never_begun(
     stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
