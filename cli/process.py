@@ -24,6 +24,7 @@ from common.queue_watch import watch_queue
 from common.role import Role
 from common.serving import ServingOptions, allow_connections, bind, serve_http
 from common.settings import Settings
+from common.stopping import run_until
 from common.tls import ServerTls
 from common.tracing import recording
 
@@ -147,10 +148,7 @@ async def _run_beside_server(
 
 async def _is_read_before(stopping: asyncio.Event, directory: DirectorySource) -> bool:
     """Wait for the directory's first good copy: until then a role answers that it is not ready, and does nothing."""
-    waiting = [asyncio.create_task(directory.wait_until_read()), asyncio.create_task(stopping.wait())]
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
+    await run_until(stopping, directory.wait_until_read())
     return directory.is_read
 
 
