@@ -71,28 +71,19 @@ class Acceptance:
         self._events = events
         self._confirm_timeout = confirm_timeout
         self._waiting_limit = waiting_limit
-        self._gate = Gate(queue)
-        self._depth = DepthWatch(queue, self._gate, limit=queue_limit)
+        self.gate = Gate(queue)
+        """Whether requests are refused, and why."""
+        self._depth = DepthWatch(queue, self.gate, limit=queue_limit)
         self._gatherer = Gatherer(_take_frame, self._publish, in_flight=PUBLISHES_IN_FLIGHT)
         self._pace = ConfirmPace(in_flight=PUBLISHES_IN_FLIGHT)
         self._unconfirmed = 0
         self._unconfirmed_bytes = 0
         metrics.REQUESTS_WAITING.set_function(lambda: self._unconfirmed)
 
-    @property
-    def closed_because(self) -> str | None:
-        """See :class:`ingest.gate.Gate`."""
-        return self._gate.closed_because
-
-    @property
-    def first_confirm(self) -> asyncio.Event:
-        """See :class:`ingest.gate.Gate`."""
-        return self._gate.first_confirm
-
     async def watch(self) -> None:
         """Watch gate and depth; runs until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._gate.watch())
+            tasks.create_task(self.gate.watch())
             tasks.create_task(self._depth.watch())
 
     def accept(self, batch: UplinkBatch) -> asyncio.Future[None]:
@@ -117,8 +108,8 @@ class Acceptance:
 
     def refuse_if_overloaded(self) -> None:
         """Raise :class:`RefusedError` (503) when a request would only be in the way; ask before its body is read."""
-        if self._gate.closed_because is not None:
-            raise self._gate.build_refusal()
+        if self.gate.closed_because is not None:
+            raise self.gate.build_refusal()
         if self._depth.is_full:
             raise self._depth.build_refusal()
         if self._unconfirmed >= self._waiting_limit or self._unconfirmed_bytes >= WAITING_BYTES:
@@ -166,11 +157,11 @@ class Acceptance:
 
     def _give_up(self, why: str, frame: list[_Waiting]) -> None:
         """Close the gate, and refuse what waits behind the frame as well."""
-        self._gate.close(why)
+        self.gate.close(why)
         behind = list(self._gatherer.waiting)
         self._gatherer.waiting.clear()
         self._let_go(behind)
-        _fail([*frame, *behind], self._gate.build_refusal())
+        _fail([*frame, *behind], self.gate.build_refusal())
 
     def _drop_late(self) -> None:
         """Refuse what has waited for a publish for as long as a confirm may take: its sender would soon give up."""

@@ -46,7 +46,7 @@ class Ingest:
 
     async def wait_until_ready(self) -> None:
         """Return once the queue has confirmed that it takes messages."""
-        await self._acceptance.first_confirm.wait()
+        await self._acceptance.gate.first_confirm.wait()
 
     async def _watch(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -55,5 +55,5 @@ class Ingest:
             self.health.started = True
 
     def _degraded(self) -> list[str]:
-        parts = {"queue": self._acceptance.closed_because, "directory": self._directory.degraded}
+        parts = {"queue": self._acceptance.gate.closed_because, "directory": self._directory.degraded}
         return [f"{part}: {why}" for part, why in parts.items() if why is not None]

@@ -174,7 +174,7 @@ async def events() -> FakeEvents:
 async def client(file: Path, events: FakeEvents) -> AsyncIterator[httpx.AsyncClient]:
     acceptance = Acceptance(FakeQueue(), confirm_timeout=0.2, waiting_limit=5, queue_limit=10)
     watching = asyncio.create_task(acceptance.watch())
-    await acceptance.first_confirm.wait()
+    await acceptance.gate.first_confirm.wait()
     directory = FileDirectory(file, {})
     telling = UplinkEvents(events, directory)
     endpoint = UplinkEndpoint(directory, acceptance, Limits(body=2_000, items=5, seconds=0.2), telling)

@@ -49,7 +49,7 @@ async def build(queue: FakeQueue) -> AsyncIterator[Build]:
             queue, confirm_timeout=confirm_timeout, waiting_limit=waiting_limit, queue_limit=queue_limit
         )
         watching.append(asyncio.create_task(acceptance.watch()))
-        await acceptance.first_confirm.wait()
+        await acceptance.gate.first_confirm.wait()
         queue.published.clear()
         return acceptance
 
@@ -147,11 +147,11 @@ async def test_a_missing_confirm_closes_the_gate_for_all_that_wait_and_a_probe_o
     queue.hold()
     answers = await asyncio.gather(*(acceptance.accept(build_batch()) for _ in range(200)), return_exceptions=True)
     assert {type(answer) for answer in answers} == {RefusedError}
-    assert acceptance.closed_because is not None
+    assert acceptance.gate.closed_because is not None
     with pytest.raises(RefusedError):  # at once, although nothing has been published for it
         await asyncio.wait_for(acceptance.accept(build_batch()), 0.04)
     queue.release()
-    await eventually(lambda: acceptance.closed_because is None)
+    await eventually(lambda: acceptance.gate.closed_because is None)
     await acceptance.accept(build_batch("after"))
     assert queue.accepted()[-1].group == "after"
     assert 0 in [message.uplinks for message in queue.published]
@@ -164,7 +164,7 @@ async def test_a_queue_that_goes_away_fails_what_waits_behind_the_failed_frame_t
     queue.refuse(*[QueueUnavailableError("away")] * module.PUBLISHES_IN_FLIGHT)
     answers = await asyncio.gather(*(acceptance.accept(build_batch()) for _ in range(500)), return_exceptions=True)
     assert {type(answer) for answer in answers} == {RefusedError}
-    await eventually(lambda: acceptance.closed_because is None)
+    await eventually(lambda: acceptance.gate.closed_because is None)
 
 
 async def test_a_message_that_no_queue_takes_is_413_and_leaves_the_gate_open(build: Build, queue: FakeQueue) -> None:
@@ -173,7 +173,7 @@ async def test_a_message_that_no_queue_takes_is_413_and_leaves_the_gate_open(bui
     with pytest.raises(RefusedError) as refused:
         await acceptance.accept(build_batch())
     assert refused.value.status == 413
-    assert acceptance.closed_because is None
+    assert acceptance.gate.closed_because is None
 
 
 async def test_a_bug_in_the_engine_is_answered_500_and_not_a_hang(build: Build, queue: FakeQueue) -> None:
@@ -213,7 +213,7 @@ async def test_what_has_waited_as_long_as_a_confirm_may_take_is_refused_and_not_
         await late
     await asyncio.gather(*in_flight, in_time)
     assert [message.uplinks for message in queue.published] == [1] * (module.PUBLISHES_IN_FLIGHT + 1)
-    assert acceptance.closed_because is None
+    assert acceptance.gate.closed_because is None
 
 
 async def test_too_many_requests_are_told_how_long_those_before_them_will_take(build: Build, queue: FakeQueue) -> None:

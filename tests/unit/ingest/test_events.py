@@ -30,7 +30,7 @@ async def accept(queue: FakeQueue, events: FakeEvents) -> None:
     telling = UplinkEvents(events, StaticDirectory(build_directory(build_key())))
     acceptance = Acceptance(queue, confirm_timeout=30, waiting_limit=10, queue_limit=0, events=telling)
     watching = asyncio.create_task(acceptance.watch())
-    await acceptance.first_confirm.wait()
+    await acceptance.gate.first_confirm.wait()
     try:
         await acceptance.accept(BATCH)
     finally:

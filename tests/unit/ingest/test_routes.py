@@ -46,7 +46,7 @@ def queue() -> FakeQueue:
 async def acceptance(queue: FakeQueue) -> AsyncIterator[Acceptance]:
     acceptance = Acceptance(queue, confirm_timeout=0.2, waiting_limit=5, queue_limit=10)
     watching = asyncio.create_task(acceptance.watch())
-    await acceptance.first_confirm.wait()
+    await acceptance.gate.first_confirm.wait()
     queue.published.clear()
     yield acceptance
     watching.cancel()
@@ -338,7 +338,7 @@ async def test_a_request_that_meets_an_absent_queue_takes_nothing_of_the_rate(
     slow = {"Authorization": "at-slow"}
     assert [(await client.post("/uplink", json=UPLINK, headers=slow)).status_code for _ in range(5)] == [503] * 5
     queue.release()
-    await eventually(lambda: acceptance.closed_because is None)
+    await eventually(lambda: acceptance.gate.closed_because is None)
     assert (await client.post("/uplink", json=UPLINK, headers=slow)).status_code == 202
 
 

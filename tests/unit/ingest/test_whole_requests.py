@@ -167,7 +167,7 @@ class Servers:
 async def acceptance() -> AsyncIterator[Acceptance]:
     acceptance = Acceptance(FakeQueue(), confirm_timeout=5, waiting_limit=100, queue_limit=0)
     watching = asyncio.create_task(acceptance.watch())
-    await acceptance.first_confirm.wait()
+    await acceptance.gate.first_confirm.wait()
     yield acceptance
     watching.cancel()
 
